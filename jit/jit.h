@@ -1,0 +1,27 @@
+#ifndef JIT_JIT_H
+#define JIT_JIT_H
+
+/*
+ * The JIT engine: translates guest blocks to host code and runs them.
+ *
+ * What it cannot translate -- single-stepping, code outside RAM -- it hands to
+ * the interpreter, one instruction at a time, and counts by reason in
+ * struct stats.
+ */
+
+#include <stdbool.h>
+
+#include "cpu/cpu.h"
+#include "cpu/engine.h"
+
+struct jit_options {
+    /* Count instructions exactly and stop by budget: for -d stats, -icount and
+     * lock-step.  Otherwise run ignores its budget and only cpu_kick stops
+     * it. */
+    bool count;
+};
+
+/* NULL if this host has no backend or refuses executable memory. */
+struct engine *jit_new(struct cpu *cpu, const struct jit_options *options);
+
+#endif

@@ -1,0 +1,229 @@
+/*
+ * Code that all blocks share: the way in and out, and the doors to C.
+ *
+ * At a door the mapped guest registers go home to struct cpu and come back
+ * after the call, so that C sees exact state and may change any of it.
+ */
+
+#include "jit/x86_64/emit.h"
+
+#include <stdlib.h>
+
+#include "base/alloc.h"
+#include "mem/tlb.h"
+
+static const uint8_t callee_saved[] = {HRBX, HRBP, HR12, HR13, HR14, HR15};
+
+/* Values that may be in use around a memory access. */
+static const uint8_t temporaries[] = {HR9, HR10, HR11, HR14};
+
+static void save_guest(struct emit *e)
+{
+    for (unsigned g = 0; g < GPR_COUNT; g++)
+        if (host_of(g) != HNONE)
+            as_mov_to(&e->as, 8, guest_home(g), host_of(g));
+}
+
+static void load_guest(struct emit *e)
+{
+    for (unsigned g = 0; g < GPR_COUNT; g++)
+        if (host_of(g) != HNONE)
+            as_mov(&e->as, 8, host_of(g), guest_home(g));
+}
+
+static struct rm xmm_home(unsigned n)
+{
+    return env(offsetof(struct cpu, xmm) + n * sizeof(union vec));
+}
+
+/* XMM registers and MXCSR go home if they are out. */
+static void save_xmm(struct emit *e)
+{
+    size_t skip;
+
+    as_alu_imm(&e->as, ALU_CMP, 4, FRAME(xmm_live), 0);
+    skip = as_jcc(&e->as, CC_E);
+    for (unsigned n = 0; n < 16; n++)
+        as_op_prefix(&e->as, 0, 0x0f29, false, n, xmm_home(n));
+    as_op_prefix(&e->as, 0, 0x0fae, false, 3, ENV(mxcsr));
+    as_op_prefix(&e->as, 0, 0x0fae, false, 2, FRAME(host_mxcsr));
+    as_patch(&e->as, skip, as_at(&e->as));
+}
+
+static void load_xmm(struct emit *e)
+{
+    for (unsigned n = 0; n < 16; n++)
+        as_op_prefix(&e->as, 0, 0x0f28, false, n, xmm_home(n));
+    as_op_prefix(&e->as, 0, 0x0fae, false, 2, ENV(mxcsr));
+}
+
+static void load_xmm_if_live(struct emit *e)
+{
+    size_t skip;
+
+    as_alu_imm(&e->as, ALU_CMP, 4, FRAME(xmm_live), 0);
+    skip = as_jcc(&e->as, CC_E);
+    load_xmm(e);
+    as_patch(&e->as, skip, as_at(&e->as));
+}
+
+static void call_c(struct emit *e, uint64_t fn)
+{
+    as_mov(&e->as, 8, HRDI, rm_reg(HENV));
+    as_mov_imm(&e->as, HRAX, fn);
+    as_op(&e->as, 0xff, 4, 2, rm_reg(HRAX));
+}
+
+/* RDI: cpu, RSI: code.  Keeps what the host's calling convention keeps. */
+static void thunk_enter(struct emit *e)
+{
+    for (unsigned k = 0; k < sizeof(callee_saved); k++)
+        as_op(&e->as, 0xff, 4, 6, rm_reg(callee_saved[k])); /* PUSH */
+    as_alu_imm(&e->as, ALU_SUB, 8, rm_reg(HRSP), 8);
+    as_mov(&e->as, 8, HENV, rm_reg(HRDI));
+    as_mov_to(&e->as, 8, FRAME(host_sp), HRSP);
+    as_op_prefix(&e->as, 0, 0x0fae, false, 3, FRAME(host_mxcsr));
+    as_mov(&e->as, 8, HR11, rm_reg(HRSI));
+    as_mov(&e->as, 8, HBANK, ENV(mmu.bank));
+    load_guest(e);
+    as_op(&e->as, 0xff, 4, 4, rm_reg(HR11)); /* JMP R11 */
+}
+
+/* Back to the caller of enter with a reason.  Guest state is home but for
+ * XMM. */
+static void leave(struct emit *e, unsigned reason)
+{
+    save_xmm(e);
+    as_mov_imm_to(&e->as, 4, FRAME(xmm_live), 0);
+    as_mov(&e->as, 8, HRSP, FRAME(host_sp));
+    as_mov_imm(&e->as, HRAX, reason);
+    as_alu_imm(&e->as, ALU_ADD, 8, rm_reg(HRSP), 8);
+    for (unsigned k = sizeof(callee_saved); k-- > 0;) {
+        if (callee_saved[k] >= 8)
+            as_byte(&e->as, 0x41);
+        as_byte(&e->as, 0x58u | (callee_saved[k] & 7u)); /* POP */
+    }
+    as_byte(&e->as, 0xc3);
+}
+
+/* Called, so that the return address names the exit. */
+static void thunk_exit(struct emit *e)
+{
+    as_op(&e->as, 0x8f, 4, 0, FRAME(exit_from)); /* POP */
+    save_guest(e);
+    leave(e, JIT_EXIT);
+}
+
+static void thunk_stop(struct emit *e)
+{
+    save_guest(e);
+    leave(e, JIT_STOP);
+}
+
+static void thunk_bail(struct emit *e)
+{
+    as_op(&e->as, 0x8f, 4, 0, FRAME(ret));
+    save_guest(e);
+    leave(e, JIT_BAIL);
+}
+
+/* R10: instruction, R11: function. */
+static void thunk_helper(struct emit *e)
+{
+    save_guest(e);
+    as_mov_to(&e->as, 8, ENV(insn_rsp), host_of(RSP));
+    as_mov(&e->as, 8, HRAX, rm_mem(HRSP, 0));
+    as_mov_to(&e->as, 8, FRAME(ret), HRAX);
+    save_xmm(e);
+    as_mov_imm_to(&e->as, 4, FRAME(xmm_live), 0);
+    as_alu_imm(&e->as, ALU_SUB, 8, rm_reg(HRSP), 8);
+    as_mov(&e->as, 8, HRDI, rm_reg(HENV));
+    as_mov(&e->as, 8, HRSI, rm_reg(HR10));
+    as_op(&e->as, 0xff, 4, 2, rm_reg(HR11)); /* CALL R11 */
+    as_alu_imm(&e->as, ALU_ADD, 8, rm_reg(HRSP), 8);
+    as_mov(&e->as, 8, HBANK, ENV(mmu.bank));
+    load_guest(e);
+    as_byte(&e->as, 0xc3);
+}
+
+static struct rm temp_home(unsigned k)
+{
+    return env(offsetof(struct cpu, scratch) +
+               offsetof(struct jit_frame, spill) +
+               8 * (FRAME_SPILLS - sizeof(temporaries) + k));
+}
+
+/* Around C that must leave no trace in the registers. */
+static void door(struct emit *e, uint64_t fn)
+{
+    save_guest(e);
+    for (unsigned k = 0; k < sizeof(temporaries); k++)
+        as_mov_to(&e->as, 8, temp_home(k), temporaries[k]);
+    as_mov(&e->as, 8, HRAX, rm_mem(HRSP, 0));
+    as_mov_to(&e->as, 8, FRAME(ret), HRAX);
+    save_xmm(e);
+    as_alu_imm(&e->as, ALU_SUB, 8, rm_reg(HRSP), 8);
+    call_c(e, fn);
+    as_alu_imm(&e->as, ALU_ADD, 8, rm_reg(HRSP), 8);
+}
+
+static void door_back(struct emit *e)
+{
+    load_xmm_if_live(e);
+    for (unsigned k = 0; k < sizeof(temporaries); k++)
+        as_mov(&e->as, 8, temporaries[k], temp_home(k));
+    load_guest(e);
+    as_byte(&e->as, 0xc3);
+}
+
+/* The access in the frame, or JIT_BAIL. */
+static void thunk_access(struct emit *e)
+{
+    size_t ok;
+
+    door(e, (uint64_t)(uintptr_t)jit_access);
+    as_test(&e->as, 1, rm_reg(HRAX), HRAX);
+    ok = as_jcc(&e->as, CC_NE);
+    load_xmm_if_live(e); /* leave() stores them */
+    leave(e, JIT_BAIL);
+    as_patch(&e->as, ok, as_at(&e->as));
+    door_back(e);
+}
+
+static void thunk_flags(struct emit *e)
+{
+    door(e, (uint64_t)(uintptr_t)jit_flags);
+    door_back(e);
+}
+
+static void thunk_load_xmm(struct emit *e)
+{
+    load_xmm(e);
+    as_mov_imm_to(&e->as, 4, FRAME(xmm_live), 1);
+    as_byte(&e->as, 0xc3);
+}
+
+bool emit_thunks(struct jit_out *out, struct jit_thunks *t)
+{
+    struct emit *e = xnew(struct emit);
+    const struct {
+        void (*emit)(struct emit *);
+        uint32_t *at;
+    } all[] = {
+        {thunk_enter, &t->enter},   {thunk_exit, &t->exit},
+        {thunk_stop, &t->stop},     {thunk_bail, &t->bail},
+        {thunk_helper, &t->helper}, {thunk_access, &t->access},
+        {thunk_flags, &t->flags},   {thunk_load_xmm, &t->load_xmm},
+    };
+    bool ok;
+
+    e->as = (struct as){out->rw, out->rw + out->at, out->rw + out->end, false};
+    for (unsigned k = 0; k < array_len(all); k++) {
+        *all[k].at = (uint32_t)as_at(&e->as);
+        all[k].emit(e);
+    }
+    t->size = (uint32_t)as_at(&e->as);
+    ok = !e->as.full;
+    free(e);
+    return ok;
+}

@@ -1,0 +1,21 @@
+#ifndef MACHINE_ENGINES_H
+#define MACHINE_ENGINES_H
+
+/* The engines that this build has, by the name that -accel gives them. */
+
+#include "cpu/cpu.h"
+#include "cpu/engine.h"
+
+struct engine_kind {
+    const char *name; /* NULL ends the table */
+    const char *what; /* one line for -accel help */
+    struct engine *(*make)(struct cpu *cpu);
+};
+
+/* The first one is the default. */
+extern const struct engine_kind engine_kinds[];
+
+/* NULL if there is none of that name. */
+const struct engine_kind *engine_kind_find(const char *name);
+
+#endif
