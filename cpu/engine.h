@@ -23,8 +23,8 @@ enum stop_reason {
 struct engine {
     const char *name;
 
-    /* Runs until one of the reasons.  budget is in instructions and may be
-     * overrun by the length of a block. */
+    /* Runs until one of the reasons.  budget is in instructions, an
+     * instruction that faults included. */
     enum stop_reason (*run)(struct engine *e, struct cpu *cpu, uint64_t budget);
 
     /* Bytes [ram_at, ram_at+size) of RAM, which hold translated code, are

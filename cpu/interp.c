@@ -594,7 +594,8 @@ static void interp_next(struct interp *it, struct cpu *cpu)
 
     cpu->insn_rsp = cpu->gpr[RSP];
     b = interp_find(it, cpu);
-    if (likely(b != NULL)) {
+    /* The budget is exact: a block that does not fit is stepped. */
+    if (likely(b && b->end - b->insn <= it->left)) {
         interp_block(it, cpu, b);
         return;
     }

@@ -409,7 +409,7 @@ static void jump_cache_mode(struct cpu *cpu)
 {
     if (cpu->mmu.bank->jump_mode == cpu->mode)
         return;
-    mmu_flush_jumps(&cpu->mmu);
+    tlb_flush_jumps(cpu->mmu.bank);
     cpu->mmu.bank->jump_mode = cpu->mode;
 }
 
@@ -423,7 +423,8 @@ static void run_code(struct jit *j, struct cpu *cpu, struct block_exit **from)
     cpu->insn_rsp = cpu->gpr[RSP];
     jump_cache_mode(cpu);
     b = find(j, cpu, &la);
-    if (!b) {
+    /* With a budget, a block that does not fit is stepped. */
+    if (!b || (j->options.count && b->insn_count > j->left)) {
         *from = NULL;
         step(j, cpu);
         return;
@@ -462,7 +463,6 @@ static enum stop_reason loop(struct jit *j, struct cpu *cpu)
 
     while (j->left > 0) {
         if (!is_asked(cpu)) {
-            /* With a budget, a block that does not fit is stepped. */
             run_code(j, cpu, &from);
             continue;
         }

@@ -34,6 +34,8 @@ struct lift {
     struct pending pending[PENDING_MAX];
     unsigned pending_count;
     ir_ref jump;      /* target of an unconditional jump, or IR_NONE */
+    ir_ref condition; /* of a jump to `target`, or IR_NONE */
+    uint64_t target;
     bool helper_ends; /* a helper has set next_rip */
     struct mem rmw;   /* where the LOAD_RMW of operand 0 points */
 };
@@ -554,14 +556,9 @@ PRIM void lift_jump(CX *cx, const struct insn *in, VAL v)
 
 PRIM void lift_jump_if(CX *cx, const struct insn *in, VAL c, VAL v)
 {
-    uint64_t target = (uint64_t)cx->b->ins[v].imm;
-
     (void)in;
-    flush_pending(cx);
-    emit(cx, (struct ir_ins){.op = IR_EXIT_IF,
-                             .size = 1,
-                             .arg = {c, IR_NONE, IR_NONE},
-                             .imm = (int64_t)target});
+    cx->condition = c;
+    cx->target = (uint64_t)cx->b->ins[v].imm;
 }
 
 /* --- C --- */
@@ -655,7 +652,7 @@ static bool branch_is_illegal(CX *cx, const struct insn *in)
 bool lift_insn(struct ir_block *b, const struct insn *in, uint64_t ip,
                const struct lift_options *opt)
 {
-    CX cx = {.b = b, .opt = opt, .jump = IR_NONE};
+    CX cx = {.b = b, .opt = opt, .jump = IR_NONE, .condition = IR_NONE};
     struct insn *kept = &b->insn[b->insn_count];
     uint64_t next = ip + in->len, target;
 
@@ -670,6 +667,11 @@ bool lift_insn(struct ir_block *b, const struct insn *in, uint64_t ip,
     else
         lift_table[in->id](&cx, kept);
     flush_pending(&cx);
+    if (cx.condition != IR_NONE)
+        emit(&cx, (struct ir_ins){.op = IR_EXIT_IF,
+                                  .size = 1,
+                                  .arg = {cx.condition, IR_NONE, IR_NONE},
+                                  .imm = (int64_t)cx.target});
     if (cx.jump != IR_NONE) {
         if (is_const(&cx, cx.jump, &target))
             emit_exit(&cx, target);

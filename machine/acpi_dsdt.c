@@ -216,8 +216,6 @@ static void put_pci(struct aml *a)
     size_t device = aml_device(a, "PCI0");
 
     put_id(a, "PNP0A03", 0);
-    aml_name(a, "_ADR");
-    aml_integer(a, 0);
     put_windows(a);
     put_isa(a);
     put_routes(a);

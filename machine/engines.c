@@ -3,9 +3,23 @@
 #include <string.h>
 
 #include "cpu/interp.h"
+#include "jit/jit.h"
+
+static struct engine *make_jit(struct cpu *cpu, bool count)
+{
+    return jit_new(cpu, &(struct jit_options){.count = count});
+}
+
+/* It always counts. */
+static struct engine *make_interp(struct cpu *cpu, bool count)
+{
+    (void)count;
+    return interp_new(cpu);
+}
 
 const struct engine_kind engine_kinds[] = {
-    {"interp", "the portable interpreter", interp_new},
+    {"jit", "translates to code of this host", make_jit},
+    {"interp", "the portable interpreter", make_interp},
     {.name = NULL},
 };
 

@@ -9,7 +9,9 @@
 struct engine_kind {
     const char *name; /* NULL ends the table */
     const char *what; /* one line for -accel help */
-    struct engine *(*make)(struct cpu *cpu);
+    /* count: count instructions exactly and stop by budget.  NULL if the host
+     * cannot have it. */
+    struct engine *(*make)(struct cpu *cpu, bool count);
 };
 
 /* The first one is the default. */

@@ -261,7 +261,8 @@ static void make_processor(struct pc *pc)
         .tsc_deadline_get = cpu_tsc_deadline_get,
         .ferr = cpu_ferr,
     };
-    pc->engine = cfg->engine->make(&pc->cpu);
+    pc->engine = cfg->engine->make(&pc->cpu, cfg->time == CLOCK_DETERMINISTIC ||
+                                                log_on(LOG_STATS));
     pc->mem.on_change = map_changed;
     pc->mem.on_code_write = code_written;
     pc->mem.owner = pc;

@@ -135,4 +135,7 @@ struct tlb_bank {
 /* Enters code for la.  The page of la has been fetched through this bank. */
 void tlb_jump_set(struct tlb_bank *b, laddr la, const void *code);
 
+/* Forgets them all. */
+void tlb_flush_jumps(struct tlb_bank *b);
+
 #endif

@@ -51,7 +51,6 @@ const struct tlb_page *tlb_find_large(const struct tlb_bank *b, laddr la);
 
 void tlb_flush(struct tlb_bank *b);
 void tlb_flush_local(struct tlb_bank *b); /* all but global pages */
-void tlb_flush_jumps(struct tlb_bank *b);
 
 /* INVLPG. */
 void tlb_drop(struct tlb_bank *b, laddr la);

@@ -104,12 +104,12 @@ void emit_put(struct emit *e, const struct ir_ins *i)
             as_mov_imm_to(&e->as, 1, rm_reg(host), (int8_t)c);
         return;
     }
-    if (n > from) {
+    if (n > from && n >= 4) {
         src = value_rm(e, v, from);
         as_movzx(&e->as, from, host, src);
         return;
     }
-    src = value_rm(e, v, n);
+    src = n > from ? rm_reg(value_reg(e, v, n)) : value_rm(e, v, n);
     as_mov(&e->as, n, host, src);
 }
 

@@ -70,7 +70,7 @@ static struct rm by_l0(struct emit *e, struct rm ea, unsigned slot, bool write,
 
     as_alu(&e->as, ALU_SUB, 8, t, start);
     as_alu(&e->as, ALU_CMP, 8, t, limit);
-    s->jump[0] = as_jcc(&e->as, CC_A);
+    s->jump[0] = as_jcc(&e->as, CC_AE);
     as_mov(&e->as, 8, t, addend);
     return rm_index(ea.reg, t, 0, ea.disp);
 }

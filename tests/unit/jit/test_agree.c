@@ -1,0 +1,213 @@
+/*
+ * Interpreter and JIT agree: random valid instructions run by both from the
+ * same state, in 16, 32 and 64-bit code, end in the same registers, flags and
+ * memory.  COPAL_SEED=n repeats a run, COPAL_ROUNDS=n makes it longer.
+ */
+
+#include <stdio.h>
+
+#include "cpu/decode.h"
+#include "cpu/disasm.h"
+#include "jit/jit.h"
+#include "tests/unit/cpu/box.h"
+#include "tests/unit/suite.h"
+
+enum { PROGRAM = 24, ROUNDS = 4000, DATA = 0x20000, DATA_SIZE = 0x2000 };
+
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state * 0x2545f4914f6cdd1d;
+}
+
+static uint64_t random_value(uint64_t *seed)
+{
+    uint64_t v = next_random(seed);
+
+    switch (v >> 61) {
+    case 0: return v & 0xff;
+    case 1: return 0;
+    case 2: return (uint64_t)1 << (v & 63);
+    case 3: return ~(uint64_t)0 << (v & 63);
+    case 4:
+    case 5: return DATA + (v & (DATA_SIZE - 1));
+    default: return v;
+    }
+}
+
+/* What may run: all but what stops, reads time, or leaves the program far. */
+static bool is_wanted(const struct insn *in)
+{
+    const struct insn_info *info = &insn_info[in->id];
+
+    if (info->attrs & (A_CPL0 | A_PROT) ||
+        !strcmp(info->body, "in") || !strcmp(info->body, "out") ||
+        !strcmp(info->body, "ins") || !strcmp(info->body, "outs") ||
+        !strcmp(info->body, "hlt"))
+        return false;
+    return !(info->attrs & A_ENDS) || in->op[0].kind == OPND_REL;
+}
+
+static unsigned random_insn(uint64_t *seed, uint32_t mode, uint64_t features,
+                            uint8_t *at)
+{
+    struct insn in;
+
+    for (;;) {
+        for (unsigned k = 0; k < 16; k += 8)
+            store64(at + k, next_random(seed));
+        if (!(next_random(seed) & 3))
+            at[0] = 0x0f;
+        if ((mode & MODE_CODE64) && !(next_random(seed) & 3))
+            at[0] = 0x40 | (at[0] & 15);
+        if (decode(at, 15, mode, features, &in) == DECODE_OK && is_wanted(&in))
+            return in.len;
+    }
+}
+
+static void fill(struct box *b, uint64_t seed)
+{
+    uint8_t *at = box_at(b, BOX_CODE);
+    uint64_t fp = seed;
+
+    for (unsigned i = 0; i < DATA_SIZE; i += 8)
+        store64(box_at(b, DATA + i), random_value(&seed));
+    for (unsigned r = 0; r < GPR_COUNT; r++)
+        if (r != RSP)
+            b->cpu.gpr[r] = random_value(&seed);
+    for (unsigned x = 0; x < 16; x++)
+        for (unsigned k = 0; k < 2; k++)
+            b->cpu.xmm[x].u64[k] = random_value(&fp);
+    cpu_set_eflags(&b->cpu, (uint32_t)(next_random(&seed) & FLAGS_ARITH));
+    for (unsigned i = 0; i < PROGRAM; i++)
+        at += random_insn(&seed, b->cpu.mode, b->cpu.features, at);
+    memset(at, 0x90, 64);
+}
+
+static struct box *with_jit(struct box *b)
+{
+    struct engine *jit =
+        jit_new(&b->cpu, &(struct jit_options){.count = true});
+
+    ck_assert_ptr_nonnull(jit);
+    b->engine->destroy(b->engine);
+    b->engine = jit;
+    return b;
+}
+
+static void print_state(const char *who, const struct box *b)
+{
+    printf("%s rip=%llx eflags=%x stats interp=%llu jit=%llu\n", who,
+           (unsigned long long)b->cpu.rip, cpu_eflags(&b->cpu),
+           (unsigned long long)b->stats.insn_interp,
+           (unsigned long long)b->stats.insn_jit);
+    for (unsigned r = 0; r < GPR_COUNT; r++)
+        printf(" r%u=%llx%s", r, (unsigned long long)b->cpu.gpr[r],
+               r % 4 == 3 ? "\n" : "");
+}
+
+static void print_program(struct box *b, uint64_t seed, struct box *(*make)(void))
+{
+    struct box *fresh = make();
+    uint8_t *at;
+    struct insn in;
+    char text[128];
+
+    (void)b;
+    fill(fresh, seed);
+    at = box_at(fresh, BOX_CODE);
+    for (unsigned i = 0; i < PROGRAM; i++) {
+        if (decode(at, 15, fresh->cpu.mode, fresh->cpu.features, &in) !=
+            DECODE_OK)
+            break;
+        disasm(&in, text, sizeof(text));
+        printf("  %lx: %s\n", (long)(at - box_at(fresh, BOX_CODE)) + BOX_CODE,
+               text);
+        at += in.len;
+    }
+    box_free(fresh);
+}
+
+static const char *difference(struct box *a, struct box *b)
+{
+    if (a->cpu.rip != b->cpu.rip)
+        return "rip";
+    if (memcmp(a->cpu.gpr, b->cpu.gpr, sizeof(a->cpu.gpr)))
+        return "gpr";
+    if (cpu_eflags(&a->cpu) != cpu_eflags(&b->cpu))
+        return "eflags";
+    if (memcmp(a->cpu.xmm, b->cpu.xmm, sizeof(a->cpu.xmm)))
+        return "xmm";
+    if (a->cpu.mxcsr != b->cpu.mxcsr)
+        return "mxcsr";
+    if (memcmp(&a->cpu.fpu, &b->cpu.fpu, sizeof(a->cpu.fpu)))
+        return "x87";
+    if (memcmp(box_at(a, 0), box_at(b, 0), BOX_RAM))
+        return "memory";
+    return NULL;
+}
+
+static uint64_t setting(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+
+    return text ? strtoull(text, NULL, 0) : otherwise;
+}
+
+/* Both run `length` instructions of the program of this seed. */
+static const char *compare(struct box *(*make)(void), uint64_t seed,
+                           uint64_t length, bool print)
+{
+    struct box *a = make(), *b = with_jit(make());
+    const char *what;
+
+    fill(a, seed);
+    fill(b, seed);
+    a->engine->run(a->engine, &a->cpu, length);
+    b->engine->run(b->engine, &b->cpu, length);
+    what = difference(a, b);
+    if (print && what) {
+        print_program(a, seed, make);
+        print_state("interp", a);
+        print_state("jit   ", b);
+    }
+    box_free(a);
+    box_free(b);
+    return what;
+}
+
+static void compare_or_fail(struct box *(*make)(void), unsigned mode,
+                            uint64_t seed)
+{
+    const char *what = compare(make, seed, PROGRAM + 8, false);
+    uint64_t length = 1;
+
+    if (!what)
+        return;
+    while (length < PROGRAM + 8 && !compare(make, seed, length, false))
+        length++;
+    what = compare(make, seed, length, true);
+    ck_abort_msg("maker %u seed %#llx: %s differs after %llu instructions",
+                 mode, (unsigned long long)seed, what ? what : "something",
+                 (unsigned long long)length);
+}
+
+START_TEST(test_engines_agree_on_random_programs)
+{
+    static struct box *(*const makers[])(void) = {box_new, box_new_32,
+                                                  box_new_long};
+    uint64_t seed = setting("COPAL_SEED", 20261121);
+    uint64_t rounds = setting("COPAL_ROUNDS", ROUNDS);
+
+    printf("engines agree: COPAL_SEED=%llu COPAL_ROUNDS=%llu\n",
+           (unsigned long long)seed, (unsigned long long)rounds);
+    for (uint64_t i = 0; i < rounds; i++)
+        compare_or_fail(makers[(i + 2) % 3], (unsigned)((i + 2) % 3),
+                        next_random(&seed));
+    printf("engines agree: %llu programs\n", (unsigned long long)rounds);
+}
+END_TEST
+
+SUITE("engines agree", test_engines_agree_on_random_programs)
