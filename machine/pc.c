@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "machine/bios.h"
+#include "base/log.h"
 #include "machine/engines.h"
 #include "machine/loader.h"
 
@@ -245,9 +246,10 @@ static void cpu_ferr(void *owner, bool level)
     set_irq(owner, IRQ_FERR, level);
 }
 
-static void make_processor(struct pc *pc)
+static bool make_processor(struct pc *pc)
 {
     const struct config *cfg = pc->cfg;
+    bool count = cfg->time == CLOCK_DETERMINISTIC || log_on(LOG_STATS);
 
     cpu_init(&pc->cpu, cfg->model, &pc->mem, &pc->io, &pc->clock, &pc->stats);
     pc->cpu.tsc_hz = BOARD_TSC_HZ;
@@ -261,11 +263,13 @@ static void make_processor(struct pc *pc)
         .tsc_deadline_get = cpu_tsc_deadline_get,
         .ferr = cpu_ferr,
     };
-    pc->engine = cfg->engine->make(&pc->cpu, cfg->time == CLOCK_DETERMINISTIC ||
-                                                log_on(LOG_STATS));
+    pc->engine = cfg->engine->make(&pc->cpu, count);
+    if (!pc->engine)
+        return false;
     pc->mem.on_change = map_changed;
     pc->mem.on_code_write = code_written;
     pc->mem.owner = pc;
+    return true;
 }
 
 /* --- the schematic --- */
@@ -563,7 +567,9 @@ static bool make_rest(struct pc *pc, const struct pc_host *host,
     space_init(&pc->io, "io", 1 << 16);
     clock_init(&pc->clock, pc->cfg->time);
     mailbox_init(&pc->mailbox, wake, pc);
-    make_processor(pc);
+    if (!make_processor(pc))
+        return fail(error, "This host cannot run code by '%s'; use -accel "
+                    "interp.", pc->cfg->engine->name);
     if (!alarm_init(&pc->alarm, wake, pc))
         return fail(error, "The host refuses a timer or a thread; end some "
                     "other programs.");
@@ -578,7 +584,8 @@ static void destroy_rest(struct pc *pc)
     for (unsigned i = 0; i < pc->part_count; i++)
         if (pc->parts[i]->cls->destroy)
             pc->parts[i]->cls->destroy(pc->parts[i]);
-    pc->engine->destroy(pc->engine);
+    if (pc->engine)
+        pc->engine->destroy(pc->engine);
     pc->mem.on_change = NULL;
     cpu_destroy(&pc->cpu);
     mailbox_destroy(&pc->mailbox);

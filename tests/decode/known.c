@@ -46,6 +46,12 @@ static bool is_later(const struct insn *in, const cs_insn *cs, uint32_t mode)
     return false;
 }
 
+static bool is_fisttp(const struct insn *in, const cs_insn *cs, uint32_t mode)
+{
+    (void)in, (void)mode;
+    return cs->id == X86_INS_FISTTP;
+}
+
 static bool has_mandatory_row(const struct insn *in, const cs_insn *cs,
                               uint32_t mode)
 {
@@ -104,6 +110,7 @@ static const struct known entries[] = {
     {2, 0xae, 0xae, ANY, WE_REFUSE, 0, NULL,
      "XSAVE..., FSGSBASE, CLWB, CLFLUSHOPT"},
     {2, 0xb8, 0xb8, ANY, WE_REFUSE, PREFIX_REP, NULL, "POPCNT"},
+    {0, 0xdb, 0xdf, ANY, WE_REFUSE, 0, is_fisttp, "FISTTP: SSE3"},
     {2, 0xc7, 0xc7, ANY, WE_REFUSE, 0, NULL,
      "XSAVEC, XSAVES, VMX, RDRAND, RDSEED"},
     {0x38, 0x00, 0xff, ANY, WE_REFUSE, 0, NULL, "SSSE3 and later"},
