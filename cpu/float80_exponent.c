@@ -131,7 +131,6 @@ static void reduce(struct f80_remainder *r, struct f80_env *env,
     if (rest.sig == 0)
         rest.sign = a.sign;
     r->quotient = (uint8_t)quotient;
-    env->digits = F80_DIGITS;
     r->value = f80_round(env, rest);
 }
 
@@ -150,6 +149,7 @@ struct f80_remainder f80_rem(struct f80_env *env, const struct f80 *a,
     if (f80_stopped(env))
         return r;
     r.none = false;
+    env->digits = F80_DIGITS;
     if (a->class == F80_ZERO)
         return r;
     if (b->class == F80_INFINITY)

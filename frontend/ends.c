@@ -64,8 +64,10 @@ bool ends_open(struct ends *e, const struct config *cfg, struct pc_host *host,
     memset(host, 0, sizeof(*host));
     e->null.name = "null";
     if (!term_init(&e->term)) {
-        snprintf(error, CONFIG_ERROR, "The host refuses what a terminal "
-                 "needs: %s.", strerror(errno));
+        snprintf(error, CONFIG_ERROR,
+                 "The host refuses what a terminal "
+                 "needs: %s.",
+                 strerror(errno));
         return false;
     }
     if (open_all(e, cfg, host, error))

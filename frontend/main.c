@@ -46,8 +46,8 @@ static void restore_and_die(int signal_number)
 
 static void prepare_signals(void)
 {
-    static const int fatal[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT,
-                                SIGQUIT, SIGSYS};
+    static const int fatal[] = {SIGSEGV, SIGBUS,  SIGILL, SIGFPE,
+                                SIGABRT, SIGQUIT, SIGSYS};
     struct sigaction act = {.sa_handler = restore_and_die,
                             .sa_flags = (int)SA_RESETHAND};
 

@@ -20,7 +20,7 @@
 enum {
     CTRL_A = 0x01,
     CTRL_C = 0x03,
-    RETRY_MS = 10,   /* the mailbox is full */
+    RETRY_MS = 10,      /* the mailbox is full */
     PATIENCE_MS = 1000, /* at the end, with an output that does not move */
 };
 
@@ -125,7 +125,7 @@ static void on_output_room(struct term *t)
 
 /* --- input --- */
 
-/* Takes the next bytes out of the ring.  Their reader goes on if it was full. */
+/* Takes the next bytes out of the ring; who fills it goes on if it was full. */
 static void refill(struct term *t)
 {
     bool was_full;
@@ -185,9 +185,9 @@ static void command(struct term *t, uint8_t key)
     case CTRL_A: type(t, CTRL_A); break;
     case 'h':
     case '?':
-        say(t, "\r\nCtrl-A x       end the machine\r\n"
-               "Ctrl-A h       this help\r\n"
-               "Ctrl-A Ctrl-A  send Ctrl-A\r\n");
+        say(t, "\nCtrl-A x       end the machine\n"
+               "Ctrl-A h       this help\n"
+               "Ctrl-A Ctrl-A  send Ctrl-A\n");
         break;
     default: break;
     }
@@ -391,8 +391,8 @@ bool term_init(struct term *t)
     sigset_t set;
 
     memset(t, 0, sizeof(*t));
-    t->chr = (struct chardev){.name = "terminal", .write = term_write,
-                              .ready = term_ready};
+    t->chr = (struct chardev){
+        .name = "terminal", .write = term_write, .ready = term_ready};
     handled_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     t->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

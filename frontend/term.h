@@ -42,8 +42,8 @@ struct term {
     struct term_client client;
     int in, out; /* -1: closed */
     int wake, signals;
-    bool owns_out;     /* out is a description of our own */
-    bool is_tty;       /* and ours to change */
+    bool owns_out; /* out is a description of our own */
+    bool is_tty;   /* and ours to change */
     struct termios before;
 
     /* The machine's thread: taken from `input`, not yet by the guest. */
@@ -53,10 +53,10 @@ struct term {
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
     bool is_running, is_stopping, wants_quit;
-    bool has_prefix;      /* Ctrl-A was typed */
-    struct ring input;    /* typed, not yet taken by the machine */
-    bool is_announced;    /* a message about input is in the mailbox */
-    uint8_t *output;      /* TERM_OUTPUT bytes, from `head` */
+    bool has_prefix;   /* Ctrl-A was typed */
+    struct ring input; /* typed, not yet taken by the machine */
+    bool is_announced; /* a message about input is in the mailbox */
+    uint8_t *output;   /* TERM_OUTPUT bytes, from `head` */
     size_t head, count;
 };
 

@@ -35,6 +35,7 @@ struct jit_frame {
     uint64_t host_sp;
     int64_t budget;    /* instructions left, when blocks count */
     uint32_t host_mxcsr;
+    uint32_t code_changed; /* translated code was dropped: look up afresh */
     uint32_t xmm_live; /* guest XMM and MXCSR are in the host's registers */
     uint64_t spill[FRAME_SPILLS];
 };

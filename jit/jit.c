@@ -33,15 +33,9 @@ struct jit {
     struct ir_block *ir;
     struct jit_out *out;
     int64_t left;         /* budget when not in generated code */
-    bool code_changed;    /* a store dropped blocks */
     bool in_code;         /* generated code is running */
     bool stepping;        /* the interpreter runs one instruction */
 };
-
-static struct jit *jit_of(struct cpu *cpu)
-{
-    return cpu->engine_data;
-}
 
 /* --- called by generated code --- */
 
@@ -69,7 +63,6 @@ static bool access_pointer(struct cpu *cpu, struct jit_frame *f, unsigned n)
 bool jit_access(struct cpu *cpu)
 {
     struct jit_frame *f = jit_frame(cpu);
-    struct jit *j = jit_of(cpu);
     unsigned n = f->op & FRAME_SIZE;
     unsigned slot = f->op >> FRAME_SLOT_SHIFT & 0xff;
     bool write = f->op & (FRAME_WRITE | FRAME_RMW);
@@ -88,11 +81,11 @@ bool jit_access(struct cpu *cpu)
     }
     /* A store that hits translated code is done again by the interpreter, so
      * that the next instruction is looked up afresh. */
-    j->code_changed = false;
+    f->code_changed = false;
     if (n > 8 ? !mmu_write_bytes(&cpu->mmu, f->la, &f->value, n)
               : !mmu_write(&cpu->mmu, f->la, n, f->value.u64[0]))
         return false;
-    return !j->code_changed;
+    return !f->code_changed;
 }
 
 void jit_flags(struct cpu *cpu)
@@ -436,6 +429,7 @@ static void run_code(struct jit *j, struct cpu *cpu, struct block_exit **from)
         jump_cache_set(j, cpu, b, la);
     *from = NULL;
     f->exit_from = 0;
+    f->code_changed = false;
     f->budget = j->left;
     j->in_code = true;
     switch (j->blocks.backend->enter(j->blocks.mem.rx, &j->blocks.thunks, cpu,
@@ -516,7 +510,7 @@ static void jit_invalidate(struct engine *e, uint64_t ram_at, unsigned size)
     struct jit *j = container_of(e, struct jit, engine);
 
     if (blocks_invalidate(&j->blocks, ram_at, size))
-        j->code_changed = true;
+        jit_frame(j->cpu)->code_changed = true;
 }
 
 static void jit_flush(struct engine *e)

@@ -38,8 +38,10 @@ static bool read_open(struct pc *pc, int fd, const char *path,
     struct stat st;
 
     if (fstat(fd, &st) || !is_bios_size(&st)) {
-        snprintf(error, PC_ERROR, "'%s' cannot be a firmware image: that is a "
-                 "file of a multiple of 64 KiB, at most 8 MiB.", path);
+        snprintf(error, PC_ERROR,
+                 "'%s' cannot be a firmware image: that is a "
+                 "file of a multiple of 64 KiB, at most 8 MiB.",
+                 path);
         return false;
     }
     pc->bios_size = (uint64_t)st.st_size;

@@ -4,24 +4,14 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/compiler.h"
 #include "base/log.h"
 #include "cpu/cpuid.h"
-#include "devices/calendar.h"
+#include "machine/config_parser.h"
 #include "machine/engines.h"
-#include "machine/kind.h"
 #include "machine/memmap.h"
 #include "machine/nearest.h"
-
-/* A command line that is being read. */
-struct parser {
-    struct config *cfg;
-    FILE *out;
-    char *error;
-    bool is_done; /* an option such as --help has answered */
-};
 
 struct option {
     const char *name;     /* without the dash; NULL ends the table */
@@ -32,7 +22,7 @@ struct option {
 
 /* --- errors --- */
 
-printf_check(2, 3) static bool fail(struct parser *p, const char *fmt, ...)
+bool config_fail(struct parser *p, const char *fmt, ...)
 {
     va_list args;
 
@@ -55,10 +45,10 @@ static bool unknown(struct parser *p, const char *what, const struct nearest *n,
     int length = shown(n->length);
 
     if (n->best)
-        return fail(p, "Unknown %s '%.*s'; did you mean '%s'?", what, length,
-                    n->word, n->best);
-    return fail(p, "Unknown %s '%.*s'; see copal %s.", what, length, n->word,
-                list);
+        return config_fail(p, "Unknown %s '%.*s'; did you mean '%s'?", what,
+                           length, n->word, n->best);
+    return config_fail(p, "Unknown %s '%.*s'; see copal %s.", what, length,
+                       n->word, list);
 }
 
 /* --- pieces of arguments --- */
@@ -102,7 +92,7 @@ static const char *keep(struct parser *p, const struct item *it)
     char *to = cfg->text + cfg->text_used;
 
     if (it->value_length >= sizeof(cfg->text) - cfg->text_used) {
-        fail(p, "The command line is too long.");
+        config_fail(p, "The command line is too long.");
         return NULL;
     }
     memcpy(to, it->value, it->value_length);
@@ -124,7 +114,8 @@ static bool number(struct parser *p, const struct item *it, uint16_t max,
     errno = 0;
     found = strtoul(text, &end, 0);
     if (*end || end == text || *text == '-' || errno || found > max)
-        return fail(p, "'%.40s' is not a number from 0 to 0x%x.", text, max);
+        return config_fail(p, "'%.40s' is not a number from 0 to 0x%x.", text,
+                           max);
     *v = (uint16_t)found;
     return true;
 }
@@ -181,12 +172,14 @@ static bool parse_memory(struct parser *p, const char *arg)
     count = strtoull(arg, &end, 10);
     shift = size_shift(end);
     if (end == arg || *arg == '-' || !shift)
-        return fail(p, "'-m %.40s' is not a memory size; write 512M or 2G.",
-                    arg);
+        return config_fail(
+            p, "'-m %.40s' is not a memory size; write 512M or 2G.", arg);
     if (errno || count > max >> shift || count << shift < min)
-        return fail(p, "'-m %.40s' is out of range; from %lluM to %lluG is "
-                    "possible.", arg, (unsigned long long)(min >> 20),
-                    (unsigned long long)(max >> 30));
+        return config_fail(p,
+                           "'-m %.40s' is out of range; from %lluM to %lluG is "
+                           "possible.",
+                           arg, (unsigned long long)(min >> 20),
+                           (unsigned long long)(max >> 30));
     p->cfg->ram_size = (uint64_t)count << shift;
     return true;
 }
@@ -241,8 +234,11 @@ static bool machine_item(struct parser *p, const struct item *it)
     if (has_key(it, "accel"))
         return parse_accel(p, value);
     if (it->key_length && !has_key(it, "type"))
-        return fail(p, "Unknown property '%.*s' of -machine; there are type "
-                    "and accel.", shown(it->key_length), it->key);
+        return config_fail(
+            p,
+            "Unknown property '%.*s' of -machine; there are type "
+            "and accel.",
+            shown(it->key_length), it->key);
     if (!strcmp(value, "pc"))
         return true;
     n = nearest_to(value, strlen(value));
@@ -268,8 +264,10 @@ static bool parse_smp(struct parser *p, const char *arg)
 {
     if (!strcmp(arg, "1") || !strcmp(arg, "cpus=1"))
         return true;
-    return fail(p, "'-smp %.40s' is not possible; the machine has one "
-                "processor: -smp 1.", arg);
+    return config_fail(p,
+                       "'-smp %.40s' is not possible; the machine has one "
+                       "processor: -smp 1.",
+                       arg);
 }
 
 static bool parse_icount(struct parser *p, const char *arg)
@@ -292,8 +290,9 @@ static bool parse_rtc(struct parser *p, const char *arg)
 
     while (next_item(&arg, &it)) {
         if (!has_key(&it, "base"))
-            return fail(p, "-rtc has one property: base=utc, base=localtime "
-                        "or base=2006-01-31T23:59:59.");
+            return config_fail(
+                p, "-rtc has one property: base=utc, base=localtime "
+                   "or base=2006-01-31T23:59:59.");
         p->cfg->rtc = keep(p, &it);
         if (!p->cfg->rtc)
             return false;
@@ -327,8 +326,11 @@ static bool parse_end(struct parser *p, const char *option, const char *arg,
         return true;
     }
     if (!is_prefix(arg, "file:") || !arg[strlen("file:")])
-        return fail(p, "'%s %.60s' is not possible; there are stdio, null and "
-                    "file:NAME.", option, arg);
+        return config_fail(
+            p,
+            "'%s %.60s' is not possible; there are stdio, null and "
+            "file:NAME.",
+            option, arg);
     spec->kind = CHARDEV_FILE;
     spec->path = arg + strlen("file:");
     return true;
@@ -345,7 +347,8 @@ static struct debugcon_spec *add_debugcon(struct parser *p)
     struct debugcon_spec *d = &cfg->debugcon[cfg->debugcon_count];
 
     if (cfg->debugcon_count == CONFIG_DEBUGCONS) {
-        fail(p, "There are at most %d debug consoles.", CONFIG_DEBUGCONS);
+        config_fail(p, "There are at most %d debug consoles.",
+                    CONFIG_DEBUGCONS);
         return NULL;
     }
     cfg->debugcon_count++;
@@ -370,8 +373,10 @@ static bool chardev_kind(struct parser *p, const struct item *it,
     else if (is_word(it->value, it->value_length, "file"))
         spec->kind = CHARDEV_FILE;
     else
-        return fail(p, "Unknown kind of -chardev '%.*s'; there are stdio, "
-                    "null and file.", shown(it->value_length), it->value);
+        return config_fail(p,
+                           "Unknown kind of -chardev '%.*s'; there are stdio, "
+                           "null and file.",
+                           shown(it->value_length), it->value);
     return true;
 }
 
@@ -388,8 +393,10 @@ static bool chardev_item(struct parser *p, const struct item *it,
         spec->path = keep(p, it);
         return spec->path != NULL;
     }
-    return fail(p, "Unknown property '%.*s' of -chardev; there are id and "
-                "path.", shown(it->key_length), it->key);
+    return config_fail(p,
+                       "Unknown property '%.*s' of -chardev; there are id and "
+                       "path.",
+                       shown(it->key_length), it->key);
 }
 
 static bool parse_chardev(struct parser *p, const char *arg)
@@ -402,12 +409,14 @@ static bool parse_chardev(struct parser *p, const char *arg)
         if (!chardev_item(p, &it, &spec))
             return false;
     if (spec.kind == CHARDEV_UNSET || !spec.id)
-        return fail(p, "-chardev needs a kind and an id, such as "
-                    "stdio,id=debug.");
+        return config_fail(p, "-chardev needs a kind and an id, such as "
+                              "stdio,id=debug.");
     if (spec.kind == CHARDEV_FILE && (!spec.path || !*spec.path))
-        return fail(p, "-chardev file,id=%.40s needs path=NAME.", spec.id);
+        return config_fail(p, "-chardev file,id=%.40s needs path=NAME.",
+                           spec.id);
     if (cfg->chardev_count == CONFIG_CHARDEVS)
-        return fail(p, "There are at most %d -chardev.", CONFIG_CHARDEVS);
+        return config_fail(p, "There are at most %d -chardev.",
+                           CONFIG_CHARDEVS);
     cfg->chardevs[cfg->chardev_count++] = spec;
     return true;
 }
@@ -418,7 +427,7 @@ static bool parse_debugexit(struct parser *p, const char *arg)
     struct item it;
 
     if (e->iosize)
-        return fail(p, "There is at most one isa-debug-exit.");
+        return config_fail(p, "There is at most one isa-debug-exit.");
     *e = (struct debugexit_spec){0x501, 2};
     while (next_item(&arg, &it)) {
         bool ok;
@@ -428,12 +437,13 @@ static bool parse_debugexit(struct parser *p, const char *arg)
         else if (has_key(&it, "iosize"))
             ok = number(p, &it, 0x100, &e->iosize);
         else
-            ok = fail(p, "isa-debug-exit has the properties iobase and "
-                      "iosize.");
+            ok = config_fail(p, "isa-debug-exit has the properties iobase and "
+                                "iosize.");
         if (!ok)
             return false;
     }
-    return e->iosize || fail(p, "isa-debug-exit needs an iosize of 1 or more.");
+    return e->iosize ||
+           config_fail(p, "isa-debug-exit needs an iosize of 1 or more.");
 }
 
 static bool parse_isa_debugcon(struct parser *p, const char *arg)
@@ -449,13 +459,14 @@ static bool parse_isa_debugcon(struct parser *p, const char *arg)
         else if (has_key(&it, "chardev"))
             ok = (d->chardev = keep(p, &it)) != NULL;
         else
-            ok = fail(p, "isa-debugcon has the properties iobase and "
-                      "chardev.");
+            ok = config_fail(p, "isa-debugcon has the properties iobase and "
+                                "chardev.");
         if (!ok)
             return false;
     }
-    return d && (d->chardev || fail(p, "isa-debugcon needs chardev=ID, the id "
-                                    "of a -chardev."));
+    return d && (d->chardev ||
+                 config_fail(p, "isa-debugcon needs chardev=ID, the id "
+                                "of a -chardev."));
 }
 
 static const struct device_kind {
@@ -548,8 +559,7 @@ static const struct option options[] = {
      parse_chardev},
     {"debugcon", "END", "debug console at port 0xe9: stdio, null, file:NAME",
      parse_debugcon},
-    {"device", "NAME", "adds a device; -device help lists them",
-     parse_device},
+    {"device", "NAME", "adds a device; -device help lists them", parse_device},
     {"d", "LIST", "what to log; -d help lists it", parse_log},
     {"D", "FILE", "where to log (default: standard error)", parse_log_file},
     {"version", NULL, "prints the version", parse_version},
@@ -560,7 +570,8 @@ static const struct option options[] = {
 static bool parse_help(struct parser *p, const char *arg)
 {
     (void)arg;
-    fprintf(p->out, "usage: copal [options] [FILE]\n"
+    fprintf(p->out,
+            "usage: copal [options] [FILE]\n"
             "Runs a PC.  FILE is a Linux bzImage or an ELF kernel.\n\n");
     for (const struct option *o = options; o->name; o++) {
         int width = fprintf(p->out, "  -%s %s", o->name,
@@ -587,14 +598,18 @@ static bool find_option(struct parser *p, const char *word,
             return true;
         }
     }
-    return unknown(p, "option", &n, "--help");
+    if (n.best)
+        return config_fail(p, "Unknown option '%.60s'; did you mean '-%s'?",
+                           word, n.best);
+    return config_fail(p, "Unknown option '%.60s'; see copal --help.", word);
 }
 
 static bool take_file(struct parser *p, const char *arg)
 {
     if (p->cfg->file)
-        return fail(p, "Two files to boot, '%.100s' and '%.100s'; name one.",
-                    p->cfg->file, arg);
+        return config_fail(
+            p, "Two files to boot, '%.100s' and '%.100s'; name one.",
+            p->cfg->file, arg);
     p->cfg->file = arg;
     return true;
 }
@@ -612,129 +627,15 @@ static bool take_words(struct parser *p, int argc, char *const argv[])
         if (!find_option(p, argv[i], &o))
             return false;
         if (o->argument && ++i == argc)
-            return fail(p, "Option -%s needs an argument: %s.", o->name,
-                        o->argument);
+            return config_fail(p, "Option -%s needs an argument: %s.", o->name,
+                               o->argument);
         if (!o->parse(p, o->argument ? argv[i] : NULL))
             return false;
     }
     return true;
 }
 
-/* --- what follows from all options together --- */
-
-static bool resolve_file(struct parser *p)
-{
-    struct config *cfg = p->cfg;
-    enum file_kind kind;
-
-    if (!cfg->file)
-        return true;
-    if (cfg->kernel)
-        return fail(p, "Both '%.100s' and -kernel '%.100s' are to be booted; "
-                    "name one.", cfg->file, cfg->kernel);
-    if (!kind_of_file(cfg->file, &kind, p->error, CONFIG_ERROR))
-        return false;
-    if (kind != KIND_BZIMAGE && kind != KIND_ELF)
-        return fail(p, "'%.200s' is %s; give a Linux bzImage or an ELF kernel.",
-                    cfg->file, kind_name(kind));
-    cfg->kernel = cfg->file;
-    return true;
-}
-
-static bool check_boot(struct parser *p)
-{
-    const struct config *cfg = p->cfg;
-
-    if (cfg->kernel && cfg->bios)
-        return fail(p, "A kernel is started without firmware; leave out -bios "
-                    "or the kernel.");
-    if (!cfg->kernel && (cfg->initrd || cfg->append))
-        return fail(p, "%s is for a kernel; add -kernel FILE.",
-                    cfg->initrd ? "-initrd" : "-append");
-    if (!cfg->kernel && !cfg->bios)
-        return fail(p, "There is nothing to boot; name a kernel file, or see "
-                    "copal --help.");
-    return true;
-}
-
-static bool resolve_chardev(struct parser *p, struct debugcon_spec *d)
-{
-    const struct config *cfg = p->cfg;
-
-    for (unsigned i = 0; i < cfg->chardev_count; i++) {
-        if (strcmp(cfg->chardevs[i].id, d->chardev) != 0)
-            continue;
-        d->host = cfg->chardevs[i];
-        return true;
-    }
-    return fail(p, "There is no -chardev with id=%.60s.", d->chardev);
-}
-
-static bool resolve_chardevs(struct parser *p)
-{
-    struct config *cfg = p->cfg;
-
-    for (unsigned i = 0; i < cfg->debugcon_count; i++)
-        if (cfg->debugcon[i].chardev && !resolve_chardev(p, &cfg->debugcon[i]))
-            return false;
-    if (cfg->serial.kind == CHARDEV_UNSET)
-        cfg->serial.kind = CHARDEV_STDIO;
-    return true;
-}
-
-static bool is_in(int v, int low, int high)
-{
-    return v >= low && v <= high;
-}
-
-static bool is_date(const struct calendar *c)
-{
-    return is_in(c->year, 1970, 2199) && is_in(c->month, 1, 12) &&
-           is_in(c->day, 1, 31) && is_in(c->hour, 0, 23) &&
-           is_in(c->minute, 0, 59) && is_in(c->second, 0, 59);
-}
-
-/* Whole date, or date and time; %n tells whether something follows. */
-static bool parse_date(const char *text, int64_t *seconds)
-{
-    struct calendar c = {.month = 1};
-    int day_end = -1, end = -1;
-    int found = sscanf(text, "%4d-%2d-%2d%nT%2d:%2d:%2d%n", &c.year, &c.month,
-                       &c.day, &day_end, &c.hour, &c.minute, &c.second, &end);
-    int last = found == 3 ? day_end : end;
-
-    if (last < 0 || text[last] || !is_date(&c))
-        return false;
-    *seconds = calendar_seconds(&c);
-    return true;
-}
-
-static int64_t local_seconds(void)
-{
-    time_t now = time(NULL);
-    struct tm local;
-
-    localtime_r(&now, &local);
-    return (int64_t)timegm(&local);
-}
-
-/* Deterministic time does not begin with the host's. */
-static bool resolve_rtc(struct parser *p)
-{
-    struct config *cfg = p->cfg;
-    const char *base = cfg->rtc;
-
-    if (!base)
-        base = cfg->time == CLOCK_DETERMINISTIC ? "2000-01-01" : "utc";
-    if (!strcmp(base, "utc"))
-        cfg->rtc_seconds = (int64_t)time(NULL);
-    else if (!strcmp(base, "localtime"))
-        cfg->rtc_seconds = local_seconds();
-    else if (!parse_date(base, &cfg->rtc_seconds))
-        return fail(p, "'%.60s' is not a date from 1970 to 2199; write -rtc "
-                    "base=2006-01-31T23:59:59.", base);
-    return true;
-}
+/* --- all of it --- */
 
 static void set_defaults(struct config *cfg)
 {
@@ -758,8 +659,5 @@ enum config_result config_parse(struct config *cfg, int argc,
         return CONFIG_WRONG;
     if (p.is_done)
         return CONFIG_DONE;
-    if (!resolve_file(&p) || !check_boot(&p) || !resolve_chardevs(&p) ||
-        !resolve_rtc(&p))
-        return CONFIG_WRONG;
-    return CONFIG_RUN;
+    return config_resolve(&p) ? CONFIG_RUN : CONFIG_WRONG;
 }

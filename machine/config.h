@@ -82,7 +82,7 @@ struct config {
 
 enum config_result {
     CONFIG_RUN,
-    CONFIG_DONE, /* --help and the like: has been answered on `out` */
+    CONFIG_DONE,  /* --help and the like: has been answered on `out` */
     CONFIG_WRONG, /* one sentence in error */
 };
 

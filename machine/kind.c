@@ -17,10 +17,8 @@ struct magic {
 
 /* The first one that matches; a bzImage has the signature of a disk too. */
 static const struct magic magics[] = {
-    {KIND_ELF, 0, "\177ELF"},
-    {KIND_BZIMAGE, 0x202, "HdrS"},
-    {KIND_ISO, 0x8001, "CD001"},
-    {KIND_DISK, 0x1fe, "\x55\xaa"},
+    {KIND_ELF, 0, "\177ELF"},    {KIND_BZIMAGE, 0x202, "HdrS"},
+    {KIND_ISO, 0x8001, "CD001"}, {KIND_DISK, 0x1fe, "\x55\xaa"},
     {KIND_UNKNOWN, 0, NULL},
 };
 

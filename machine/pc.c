@@ -10,10 +10,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "machine/bios.h"
 #include "base/log.h"
+#include "machine/bios.h"
 #include "machine/engines.h"
 #include "machine/loader.h"
+#include "machine/post.h"
 
 printf_check(2, 3) static bool fail(char error[PC_ERROR], const char *fmt, ...)
 {
@@ -72,8 +73,8 @@ static void drive_irq(struct pc *pc, unsigned irq)
 {
     bool level = (pc->irqs[PC_IRQ_ISA] | pc->irqs[PC_IRQ_PCI]) >> irq & 1;
     struct line pic = pic_line(&pc->pic, irq);
-    struct line apic = ioapic_line(&pc->ioapic,
-                                   irq == IRQ_TIMER ? IOAPIC_PIN_TIMER : irq);
+    struct line apic =
+        ioapic_line(&pc->ioapic, irq == IRQ_TIMER ? IOAPIC_PIN_TIMER : irq);
 
     line_set(&pic, level);
     line_set(&apic, level);
@@ -176,8 +177,8 @@ static bool add_blocks(struct physmem *pm, uint64_t ram, uint64_t bios)
         !add_rom_area(pm) ||
         !physmem_add_block(pm, "ram", start, low - start, start, BLOCK_RAM))
         return false;
-    if (ram > low && !physmem_add_block(pm, "high ram", BOARD_4G, ram - low,
-                                        low, BLOCK_RAM))
+    if (ram > low &&
+        !physmem_add_block(pm, "high ram", BOARD_4G, ram - low, low, BLOCK_RAM))
         return false;
     return !bios || physmem_add_block(pm, "firmware", BOARD_4G - bios, bios,
                                       ram, BLOCK_ROM);
@@ -188,13 +189,17 @@ static bool make_memory(struct pc *pc, char error[PC_ERROR])
     uint64_t ram = pc->cfg->ram_size;
 
     if (!physmem_init(&pc->mem, ram + pc->bios_size))
-        return fail(error, "The host refuses %llu MiB of memory; give less "
-                    "with -m.", (unsigned long long)(ram >> 20));
+        return fail(error,
+                    "The host refuses %llu MiB of memory; give less "
+                    "with -m.",
+                    (unsigned long long)(ram >> 20));
     if (add_blocks(&pc->mem, ram, pc->bios_size))
         return true;
     physmem_destroy(&pc->mem);
-    return fail(error, "The board has no place for %llu MiB of memory; give "
-                "less with -m.", (unsigned long long)(ram >> 20));
+    return fail(error,
+                "The board has no place for %llu MiB of memory; give "
+                "less with -m.",
+                (unsigned long long)(ram >> 20));
 }
 
 /* --- the processor --- */
@@ -424,15 +429,19 @@ static bool make_debugging(struct pc *pc, const struct pc_host *host,
     if (e->iosize) {
         if (!debugexit_init(&pc->debugexit, &pc->io, e->iobase, e->iosize,
                             debug_exit, pc))
-            return fail(error, "Port 0x%x for isa-debug-exit is in use; choose "
-                        "another iobase.", e->iobase);
+            return fail(error,
+                        "Ports from 0x%x for isa-debug-exit are not "
+                        "free; choose another iobase.",
+                        e->iobase);
         add_part(pc, &pc->debugexit);
     }
     for (unsigned i = 0; i < cfg->debugcon_count; i++) {
         if (!debugcon_init(&pc->debugcon[i], &pc->io, cfg->debugcon[i].iobase,
                            host->debugcon[i]))
-            return fail(error, "Port 0x%x for isa-debugcon is in use; choose "
-                        "another iobase.", cfg->debugcon[i].iobase);
+            return fail(error,
+                        "Port 0x%x for isa-debugcon is not free; choose "
+                        "another iobase.",
+                        cfg->debugcon[i].iobase);
         add_part(pc, &pc->debugcon[i]);
     }
     return true;
@@ -444,81 +453,8 @@ static bool make_parts(struct pc *pc, const struct pc_host *host,
     if (!make_apics(pc) || !make_isa(pc, host) || !make_bus(pc) ||
         !make_bridges(pc) || !make_power(pc))
         return fail(error, "Two parts of the board claim the same address; "
-                    "this is a fault of Copal.");
+                           "this is a fault of Copal.");
     return make_debugging(pc, host, error);
-}
-
-/* --- what a BIOS leaves in the chips --- */
-
-static void set_cmos16(struct pc *pc, unsigned at, uint64_t value)
-{
-    cmos_set(&pc->cmos, at, (uint8_t)value);
-    cmos_set(&pc->cmos, at + 1, (uint8_t)(value >> 8));
-}
-
-static uint64_t at_most(uint64_t v, uint64_t limit)
-{
-    return v < limit ? v : limit;
-}
-
-/* AT Technical Reference for 14-18, 30; the others are what PC emulators and
- * their firmware agreed upon: 34 memory above 16 MiB and 5b memory above
- * 4 GiB, in units of 64 KiB. */
-static void set_cmos(struct pc *pc)
-{
-    enum { KB = 1024, UNIT = 64 * KB, MB16 = 16 * KB * KB };
-    uint64_t ram = pc->cfg->ram_size;
-    uint64_t low = at_most(ram, BOARD_HOLE_START);
-    uint64_t extended = at_most((low - BOARD_HIGH_START) / KB, 0xfc00);
-    uint64_t above16 = low > MB16 ? (low - MB16) / UNIT : 0;
-    uint64_t above4g = (ram - low) / UNIT;
-
-    cmos_set(&pc->cmos, 0x14, 0x06); /* x87, PS/2 mouse */
-    set_cmos16(pc, 0x15, BOARD_LOW_END / KB);
-    set_cmos16(pc, 0x17, extended);
-    set_cmos16(pc, 0x30, extended);
-    set_cmos16(pc, 0x34, at_most(above16, 0xffff));
-    set_cmos16(pc, 0x5b, above4g);
-    cmos_set(&pc->cmos, 0x5d, (uint8_t)(above4g >> 16));
-    cmos_set(&pc->cmos, 0x5f, 0); /* processors but the first */
-}
-
-static unsigned pirq_irq(unsigned pirq)
-{
-    return pirq & 1 ? IRQ_PCI_B : IRQ_PCI_A;
-}
-
-/* The function's interrupt line register says where its pin ends up. */
-static void set_irq_line(struct pci_device *pd)
-{
-    uint8_t pin = pd->config[PCI_IRQ_PIN];
-    unsigned slot = pd->devfn >> 3;
-
-    if (pin)
-        pci_config_write(pd, PCI_IRQ_LINE,
-                         pirq_irq((slot - 1 + pin - 1) % PCI_PIRQS), 1);
-}
-
-/* Routes, triggers and virtual wire: PIIX3 data sheet 290550, PIRQRC, ELCR;
- * MP specification 3.6.2.2. */
-static void set_interrupts(struct pc *pc)
-{
-    const unsigned level = 1u << IRQ_SCI | 1u << IRQ_PCI_A | 1u << IRQ_PCI_B;
-
-    for (unsigned i = 0; i < PCI_PIRQS; i++)
-        pci_config_write(&pc->piix3.pci, PIIX3_PIRQRC + i, pirq_irq(i), 1);
-    for (unsigned i = 0; i < pc->pci.count; i++)
-        set_irq_line(pc->pci.functions[i]);
-    space_write(&pc->io, PORT_ELCR, level & 0xff, 1);
-    space_write(&pc->io, PORT_ELCR + 1, level >> 8, 1);
-    lapic_virtual_wire(&pc->lapic);
-}
-
-static void stand_in_for_bios(struct pc *pc)
-{
-    for (unsigned i = 0; i < I440FX_PAM_BLOCKS; i++)
-        physmem_set_kind(&pc->mem, i440fx_pam[i].base, BLOCK_RAM);
-    set_interrupts(pc);
 }
 
 /* --- life --- */
@@ -529,7 +465,7 @@ static void reset_parts(struct pc *pc)
     for (unsigned i = 0; i < pc->part_count; i++)
         device_reset(pc->parts[i]);
     cpu_reset(&pc->cpu);
-    set_cmos(pc);
+    post_cmos(pc);
     /* Reset lines pulse while chips are reset. */
     pc->wishes &= ~(unsigned)PC_RESET;
 }
@@ -544,7 +480,7 @@ bool pc_reset(struct pc *pc, char error[PC_ERROR])
     if (pc->bios) {
         bios_place(pc);
     } else {
-        stand_in_for_bios(pc);
+        post_chips(pc);
         if (boot.kernel)
             ok = loader_boot(&boot, &pc->mem, cfg->ram_size, &pc->cpu, error,
                              PC_ERROR);
@@ -568,11 +504,13 @@ static bool make_rest(struct pc *pc, const struct pc_host *host,
     clock_init(&pc->clock, pc->cfg->time);
     mailbox_init(&pc->mailbox, wake, pc);
     if (!make_processor(pc))
-        return fail(error, "This host cannot run code by '%s'; use -accel "
-                    "interp.", pc->cfg->engine->name);
+        return fail(error,
+                    "This host cannot run code by '%s'; use -accel "
+                    "interp.",
+                    pc->cfg->engine->name);
     if (!alarm_init(&pc->alarm, wake, pc))
         return fail(error, "The host refuses a timer or a thread; end some "
-                    "other programs.");
+                           "other programs.");
     if (make_parts(pc, host, error))
         return true;
     alarm_destroy(&pc->alarm);

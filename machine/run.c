@@ -101,9 +101,10 @@ static bool crash(struct pc *pc, int *exit_code, char error[PC_ERROR])
 {
     const struct cpu *cpu = &pc->cpu;
 
-    snprintf(error, PC_ERROR, "The guest crashed: triple fault at "
-             "%04x:%016llx.", cpu->seg[CS].sel,
-             (unsigned long long)cpu->rip);
+    snprintf(error, PC_ERROR,
+             "The guest crashed: triple fault at "
+             "%04x:%016llx; -d int shows what came before.",
+             cpu->seg[CS].sel, (unsigned long long)cpu->rip);
     return done(exit_code, RUN_CRASHED);
 }
 

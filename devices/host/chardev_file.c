@@ -39,8 +39,8 @@ bool chardev_file_open(struct chardev_file *f, const char *path)
 {
     int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK;
 
-    *f = (struct chardev_file){.chr = {.name = path,
-                                       .write = chardev_file_write}};
+    *f = (struct chardev_file){
+        .chr = {.name = path, .write = chardev_file_write}};
     f->fd = open(path, flags, 0666);
     return f->fd >= 0;
 }

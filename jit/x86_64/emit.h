@@ -45,6 +45,9 @@ enum {
 
 enum stub_kind { STUB_ACCESS, STUB_BAIL, STUB_EXIT, STUB_STOP, STUB_XMM };
 
+/* Where STUB_STOP finds rip: in imm, R11, or cpu->next_rip. */
+enum stub_exit { EXIT_IMM = -1, EXIT_R11 = -2, EXIT_NEXT_RIP = -3 };
+
 /* Code out of line, written after the block. */
 struct stub {
     uint8_t kind, insn;
@@ -54,7 +57,7 @@ struct stub {
     struct rm ea;     /* linear address */
     uint64_t imm;     /* STUB_EXIT, STUB_STOP: ip; index if no base */
     uint32_t op;      /* frame.op */
-    int32_t exit;     /* index in out->exit, -1: none */
+    int32_t exit;     /* index in out->exit, or enum stub_exit */
     /* The instruction that uses the memory, with frame.value instead. */
     uint8_t use_kind; /* enum use_kind */
     uint8_t reg;

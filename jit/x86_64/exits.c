@@ -189,7 +189,7 @@ static void indirect(struct emit *e)
     }
     as_alu_imm(&e->as, ALU_CMP, 4, ENV(stop), 0);
     s = stub_new(e, STUB_STOP);
-    s->exit = -2; /* rip is in R11 */
+    s->exit = EXIT_R11;
     s->jump[0] = as_jcc(&e->as, CC_NE);
     as_mov(&e->as, 4, HR10, rm_reg(HR11));
     as_alu_imm(&e->as, ALU_AND, 4, rm_reg(HR10), TLB_JUMP_ENTRIES - 1);
@@ -220,7 +220,7 @@ void emit_exit_cpu(struct emit *e, const struct ir_ins *i)
     as_mov(&e->as, 8, HR11, ENV(next_rip));
     as_alu_imm(&e->as, ALU_CMP, 4, ENV(mode), (int32_t)e->b->mode);
     s = stub_new(e, STUB_STOP);
-    s->exit = -2;
+    s->exit = EXIT_R11;
     s->jump[0] = as_jcc(&e->as, CC_NE);
     as_alu_imm(&e->as, ALU_CMP, 1, ENV(halted), 0);
     s->jump[1] = as_jcc(&e->as, CC_NE);
@@ -251,6 +251,24 @@ void emit_check_ip(struct emit *e, const struct ir_ins *i)
 
 /* --- helpers --- */
 
+/* The block goes on, unless the helper stored into code, or was a repeated
+ * string instruction that is not done yet. */
+static void after_helper(struct emit *e, const struct ir_ins *i, uint64_t next)
+{
+    struct stub *s;
+
+    as_alu_imm(&e->as, ALU_CMP, 4, FRAME(code_changed), 0);
+    s = stub_new(e, STUB_STOP);
+    s->exit = EXIT_NEXT_RIP;
+    s->jump[0] = as_jcc(&e->as, CC_NE);
+    s->op = e->out->count ? e->b->insn_count - i->insn - 1u : 0;
+    if (!i->scale)
+        return;
+    as_mov_imm(&e->as, HR10, next);
+    as_op(&e->as, 0x39, 8, HR10, ENV(next_rip));
+    s->jump[1] = as_jcc(&e->as, CC_NE);
+}
+
 void emit_helper(struct emit *e, const struct ir_ins *i)
 {
     uint64_t ip = e->b->ip[i->insn], next = e->b->ip[i->insn + 1];
@@ -269,18 +287,8 @@ void emit_helper(struct emit *e, const struct ir_ins *i)
     e->env_flags = FLAGS_ARITH;
     e->flags_def = IR_NONE;
     e->xmm_known = false;
-    if (i->scale) {
-        struct stub *s;
-
-        /* A repeated string instruction that is not done yet. */
-        as_mov_imm(&e->as, HR10, next);
-        as_op(&e->as, 0x39, 8, HR10, ENV(next_rip));
-        s = stub_new(e, STUB_STOP);
-        s->exit = -1;
-        s->imm = ip;
-        s->jump[0] = as_jcc(&e->as, CC_NE);
-        s->op = e->out->count ? e->b->insn_count - i->insn - 1u : 0;
-    }
+    if (!(insn_info[e->b->insn[i->insn].id].attrs & A_ENDS))
+        after_helper(e, i, next);
 }
 
 /* --- out of line --- */
@@ -319,7 +327,9 @@ static void stub_exit(struct emit *e, struct stub *s)
 
 static void stub_stop(struct emit *e, const struct stub *s)
 {
-    if (s->exit != -2)
+    if (s->exit == EXIT_NEXT_RIP)
+        as_mov(&e->as, 8, HR11, ENV(next_rip));
+    else if (s->exit != EXIT_R11)
         as_mov_imm(&e->as, HR11, s->imm);
     as_mov_to(&e->as, 8, ENV(rip), HR11);
     if (s->op)
