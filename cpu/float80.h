@@ -28,7 +28,7 @@
 enum f80_class {
     F80_UNSUPPORTED, /* unnormals, pseudo-infinity, pseudo-NaNs (8.2.2) */
     F80_ZERO,
-    F80_DENORMAL,    /* and pseudo-denormals */
+    F80_DENORMAL, /* and pseudo-denormals */
     F80_NORMAL,
     F80_INFINITY,
     F80_QNAN,

@@ -38,9 +38,9 @@ static struct f80 from_format(const struct format *f, uint64_t v)
     if (exp == (int32_t)bits_mask(f->exp_bits))
         return f80_of((struct fpreg){left, (uint16_t)top});
     if (exp != 0)
-        return from_number((struct softnum){(uint128)left << 64,
-                                            exp - bias(f), sign},
-                           F80_NORMAL);
+        return from_number(
+            (struct softnum){(uint128)left << 64, exp - bias(f), sign},
+            F80_NORMAL);
     if (frac == 0)
         return f80_of(f80_zero(sign));
     return from_number(softnum_make(sign, frac, 1 - bias(f) - f->frac_bits),
@@ -92,8 +92,7 @@ static uint64_t infinity(const struct format *f, bool sign)
 }
 
 /* Unmasked, nothing is stored, and so nothing is rounded. */
-static uint64_t overflow(struct f80_env *env, const struct format *f,
-                         bool sign)
+static uint64_t overflow(struct f80_env *env, const struct format *f, bool sign)
 {
     enum softnum_round away = sign ? ROUND_DOWN : ROUND_UP;
 

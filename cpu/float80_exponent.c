@@ -108,8 +108,7 @@ static void to_nearest(struct softnum *rest, uint64_t *quotient,
 }
 
 static void reduce(struct f80_remainder *r, struct f80_env *env,
-                   struct softnum a, struct softnum b,
-                   enum softnum_round round)
+                   struct softnum a, struct softnum b, enum softnum_round round)
 {
     int32_t apart = a.exp - b.exp;
     unsigned step = apart < 0 ? 0 : (unsigned)apart;

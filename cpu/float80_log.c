@@ -84,8 +84,8 @@ static struct softnum log2_of(struct softnum x)
         m.exp = -1;
         k++;
     }
-    fraction = log_series(
-        wide_div(wide_add(m, wide_negated(one)), wide_add(m, one)));
+    fraction =
+        log_series(wide_div(wide_add(m, wide_negated(one)), wide_add(m, one)));
     return wide_add(wide_from_int(k), fraction);
 }
 

@@ -41,8 +41,8 @@ static void real(struct cpu *cpu, const struct insn *in, f80_binary *op,
         return;
     }
     v = guest_read(cpu, in, 1);
-    source =
-        in->op[1].size == 4 ? f80_from_single((uint32_t)v) : f80_from_double(v);
+    source = in->op[1].size == 4 ? f80_from_single((uint32_t)v)
+                                 : f80_from_double(v);
     binary(cpu, in, op, &source, reversed, false);
 }
 

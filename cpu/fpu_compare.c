@@ -72,8 +72,8 @@ static void compare_real(struct cpu *cpu, const struct insn *in,
         return;
     }
     v = guest_read(cpu, in, 1);
-    source =
-        in->op[1].size == 4 ? f80_from_single((uint32_t)v) : f80_from_double(v);
+    source = in->op[1].size == 4 ? f80_from_single((uint32_t)v)
+                                 : f80_from_double(v);
     compare(cpu, in, &source, 0, manner);
 }
 
@@ -120,8 +120,7 @@ static void compare_flags(struct cpu *cpu, const struct insn *in,
                           unsigned manner)
 {
     struct f80_env env = fpu_env(&cpu->fpu);
-    enum sf_order order =
-        order_of(cpu, &env, NULL, in->op[1].reg, manner);
+    enum sf_order order = order_of(cpu, &env, NULL, in->op[1].reg, manner);
 
     set_flags(cpu, order);
     if (fpu_commit(cpu, in, &env, FPU_CC_KEEP))

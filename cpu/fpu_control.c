@@ -55,7 +55,7 @@ void op_fninit(struct cpu *cpu, const struct insn *in)
 void op_fnclex(struct cpu *cpu, const struct insn *in)
 {
     (void)in;
-    cpu->fpu.sw &= (uint16_t)~(FPU_SW_EXC | FPU_SW_SF);
+    cpu->fpu.sw &= (uint16_t) ~(FPU_SW_EXC | FPU_SW_SF);
     fpu_masks_changed(cpu);
 }
 
@@ -143,8 +143,8 @@ static struct far_fields far_to_fields(const struct cpu *cpu, unsigned size,
 
     if (!cpu_protected(cpu))
         return (struct far_fields){linear & 0xffff,
-                                   linear >> 16 << 12 & (size == 4 ? 0x0ffff000
-                                                                   : 0xf000)};
+                                   linear >> 16 << 12 &
+                                       (size == 4 ? 0x0ffff000 : 0xf000)};
     return (struct far_fields){(uint32_t)off, sel | ones};
 }
 
@@ -153,8 +153,8 @@ static uint64_t far_offset(const struct cpu *cpu, unsigned size,
 {
     if (cpu_protected(cpu))
         return f.low;
-    return (f.low & 0xffff) |
-           (f.high >> 12 & (size == 4 ? 0xffffu : 0xfu)) << 16;
+    return (f.low & 0xffff) | (f.high >> 12 & (size == 4 ? 0xffffu : 0xfu))
+                                  << 16;
 }
 
 static void put_field(uint8_t *image, unsigned size, unsigned i, uint32_t v)

@@ -40,8 +40,8 @@ void op_fcos(struct cpu *cpu, const struct insn *in)
 }
 
 /* FPTAN, FSINCOS: `first` replaces ST(0), `second` is pushed. */
-static void angle_push(struct cpu *cpu, const struct insn *in,
-                       f80_unary *first, f80_unary *second)
+static void angle_push(struct cpu *cpu, const struct insn *in, f80_unary *first,
+                       f80_unary *second)
 {
     struct f80_env env = fpu_env(&cpu->fpu), other;
     struct f80 a = fpu_operand(&cpu->fpu, 0, &env);

@@ -37,8 +37,8 @@ static struct fpreg load_number(struct cpu *cpu, const struct insn *in,
                                 struct f80_env *env)
 {
     uint64_t v = guest_read(cpu, in, 0);
-    struct f80 a =
-        in->op[0].size == 4 ? f80_from_single((uint32_t)v) : f80_from_double(v);
+    struct f80 a = in->op[0].size == 4 ? f80_from_single((uint32_t)v)
+                                       : f80_from_double(v);
     struct fpreg r;
 
     if (!fpu_is_empty(&cpu->fpu, 7))
@@ -100,9 +100,9 @@ static void load_constant(struct cpu *cpu, const struct insn *in,
     load(cpu, in, &env, f80_round(&rounding, n));
 }
 
-#define CONSTANT(name, high, low, exp)                                \
-    void op_##name(struct cpu *cpu, const struct insn *in)            \
-    {                                                                 \
+#define CONSTANT(name, high, low, exp)                                 \
+    void op_##name(struct cpu *cpu, const struct insn *in)             \
+    {                                                                  \
         load_constant(cpu, in, (struct constant){(high), (low), exp}); \
     }
 
@@ -147,8 +147,8 @@ static void finish_store(struct cpu *cpu, const struct insn *in,
 static void store_number(struct cpu *cpu, const struct insn *in,
                          struct f80_env *env, const struct f80 *a)
 {
-    uint64_t v =
-        in->op[0].size == 4 ? f80_to_single(env, a) : f80_to_double(env, a);
+    uint64_t v = in->op[0].size == 4 ? f80_to_single(env, a)
+                                     : f80_to_double(env, a);
 
     if (is_stored(env))
         guest_write(cpu, in, 0, v);

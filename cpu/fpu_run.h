@@ -61,7 +61,7 @@ static inline bool fpu_is_empty(const struct fpu *fpu, unsigned i)
 
 static inline void fpu_free(struct fpu *fpu, unsigned i)
 {
-    fpu->tags &= (uint8_t)~(1u << fpu_physical(fpu, i));
+    fpu->tags &= (uint8_t) ~(1u << fpu_physical(fpu, i));
 }
 
 /* Writes ST(i), which is then not empty. */

@@ -47,8 +47,7 @@ struct softnum wide_mul(struct softnum a, struct softnum b)
 {
     bool sign = a.sign != b.sign;
 
-    return softnum_make(sign, multiply_high(a.sig, b.sig),
-                        a.exp + b.exp - 126);
+    return softnum_make(sign, multiply_high(a.sig, b.sig), a.exp + b.exp - 126);
 }
 
 /* Bit by bit: the divisor has 128 bits, so one that falls out of the rest above
@@ -81,8 +80,8 @@ struct softnum wide_add(struct softnum a, struct softnum b)
     struct softnum big = a, small = b;
     uint128 x, y;
 
-    if (b.sig != 0 && (a.sig == 0 || b.exp > a.exp ||
-                       (b.exp == a.exp && b.sig > a.sig))) {
+    if (b.sig != 0 &&
+        (a.sig == 0 || b.exp > a.exp || (b.exp == a.exp && b.sig > a.sig))) {
         big = b;
         small = a;
     }

@@ -84,8 +84,12 @@ void emit_put(struct emit *e, const struct ir_ins *i)
     unsigned host = host_of(i->reg), n = i->size, from = e->b->ins[v].size;
     struct rm src;
 
-    if (value_is_guest(e, v, i->reg) && e->b->ins[v].hint == i->reg)
-        return; /* made here */
+    if (value_is_guest(e, v, i->reg) && e->b->ins[v].hint == i->reg) {
+        /* Made here; the old value has no readers left. */
+        e->alias_count[i->reg] = 0;
+        alias_add(e, i->reg, v);
+        return;
+    }
     if (e->loc[v].kind == LOC_COND)
         value_reg(e, v, 1);
     guest_overwrite(e, i->reg);

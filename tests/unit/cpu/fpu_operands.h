@@ -147,8 +147,8 @@ static inline uint64_t random_double(struct random *r)
     case 1: return v >> pick(r, 64);
     case 2: return (v & 0x800fffffffffffff) | (0x3f0ull + pick(r, 32)) << 52;
     default:
-        return corners[pick(r, array_len(corners))] |
-               (uint64_t)pick(r, 2) << 63;
+        return corners[pick(r, array_len(corners))] | (uint64_t)pick(r, 2)
+                                                          << 63;
     }
 }
 

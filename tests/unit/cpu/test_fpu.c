@@ -29,12 +29,12 @@
 #include "tests/unit/cpu/simd_host.h"
 
 enum {
-    ROUNDS = 20000,
+    ROUNDS = 10000,
     MEMORY = 128,
     MEMORY_AT = 0x1000, /* in guest memory */
     FX_ST = 32,
     TOLERANCE = 1, /* units in the last place: the host's error */
-    CODE_AT = 6, /* PUSH imm32 and POPF come before the instruction */
+    CODE_AT = 6,   /* PUSH imm32 and POPF come before the instruction */
 };
 
 /* Rows that are compared in part, or elsewhere. */
@@ -88,9 +88,9 @@ static void make_insn(struct rig *r, unsigned id)
         *p++ = 0x66;
     *p++ = info->map;
     *p++ = (uint8_t)modrm;
-    ck_assert_int_eq(decode(bytes, sizeof(bytes), MODE_CODE64 | MODE_PE,
-                            UINT64_MAX, &r->in),
-                     DECODE_OK);
+    ck_assert_int_eq(
+        decode(bytes, sizeof(bytes), MODE_CODE64 | MODE_PE, UINT64_MAX, &r->in),
+        DECODE_OK);
     ck_assert_uint_eq(r->in.id, id);
     r->code.rw[0] = 0x68;
     r->code.rw[CODE_AT - 1] = 0x9d;
@@ -106,7 +106,7 @@ static uint8_t random_tags(struct random *random, unsigned top)
     switch (pick(random, 4)) {
     case 0: return (uint8_t)pick(random, 256);
     case 1: return 0xff;
-    default: return (uint8_t)~(1u << ((top + 7) & 7));
+    default: return (uint8_t) ~(1u << ((top + 7) & 7));
     }
 }
 
@@ -130,8 +130,8 @@ static void make_words(struct rig *r, uint8_t *fx)
     if (pick(random, 4) == 0)
         sw |= (pick(random, 0x40) & allowed) | pick(random, 2) << 6;
     precision = precision > 3 ? 3 : precision;
-    store16(fx + 0, (uint16_t)(masks | 0x40 | precision << 8 |
-                               pick(random, 4) << 10));
+    store16(fx + 0,
+            (uint16_t)(masks | 0x40 | precision << 8 | pick(random, 4) << 10));
     if (sw & ~masks & 0x3f)
         sw |= FPU_SW_ES | FPU_SW_BUSY;
     store16(fx + 2, (uint16_t)sw);
@@ -190,9 +190,8 @@ static void load_guest(struct rig *r)
     cpu->fpu.sw = load16(fx + 2);
     cpu->fpu.tags = fx[4];
     for (unsigned i = 0; i < 8; i++)
-        cpu->fpu.r[(top_of(fx) + i) & 7] =
-            (struct fpreg){load64(fx + FX_ST + 16 * i),
-                           load16(fx + FX_ST + 16 * i + 8)};
+        cpu->fpu.r[(top_of(fx) + i) & 7] = (struct fpreg){
+            load64(fx + FX_ST + 16 * i), load16(fx + FX_ST + 16 * i + 8)};
     memcpy(guest_memory(r), r->before, MEMORY);
     cpu->rip = 0;
 }

@@ -110,9 +110,12 @@ START_TEST(em_and_ts_trap_but_fwait_needs_mp_and_ts)
         uint32_t cr0;
         int insn, fwait;
     } cases[] = {
-        {0, SIMD_DONE, SIMD_DONE},      {CR0_MP, SIMD_DONE, SIMD_DONE},
-        {CR0_TS, EXC_NM, SIMD_DONE},    {CR0_MP | CR0_TS, EXC_NM, EXC_NM},
-        {CR0_EM, EXC_NM, SIMD_DONE},    {CR0_EM | CR0_MP, EXC_NM, SIMD_DONE},
+        {0, SIMD_DONE, SIMD_DONE},
+        {CR0_MP, SIMD_DONE, SIMD_DONE},
+        {CR0_TS, EXC_NM, SIMD_DONE},
+        {CR0_MP | CR0_TS, EXC_NM, EXC_NM},
+        {CR0_EM, EXC_NM, SIMD_DONE},
+        {CR0_EM | CR0_MP, EXC_NM, SIMD_DONE},
         {CR0_EM | CR0_TS | CR0_MP, EXC_NM, EXC_NM},
     };
 
@@ -135,7 +138,7 @@ START_TEST(a_store_that_faults_changes_nothing)
 
     ck_assert_int_eq(RUN(b, 0xd9, 0xeb), SIMD_DONE); /* FLDPI */
     before = b->cpu.fpu;
-    b->cpu.gpr[RSI] = (uint64_t)1 << 62; /* not canonical */
+    b->cpu.gpr[RSI] = (uint64_t)1 << 62;          /* not canonical */
     ck_assert_int_eq(RUN(b, 0xd9, 0x1e), EXC_GP); /* FSTP m32 */
     ck_assert_int_eq(RUN(b, 0xdb, 0x3e), EXC_GP); /* FSTP m80 */
     ck_assert_int_eq(RUN(b, 0xdf, 0x36), EXC_GP); /* FBSTP */
@@ -200,9 +203,9 @@ static void enter_16bit(struct simd_board *b, int protected_mode)
     cpu->efer = 0;
     cpu->cr0 = CR0_NE | (protected_mode ? CR0_PE : 0);
     for (unsigned i = 0; i < SEG_COUNT; i++)
-        cpu->seg[i] = (struct segment){
-            .attr = ATTR_P | ATTR_S | ATTR_RW | (i == CS ? ATTR_CODE : 0),
-            .limit = 0xffff};
+        cpu->seg[i] = (struct segment){.attr = ATTR_P | ATTR_S | ATTR_RW |
+                                               (i == CS ? ATTR_CODE : 0),
+                                       .limit = 0xffff};
     cpu_update_mode(cpu);
 }
 
