@@ -24,7 +24,7 @@
 #include "cpu/softfloat.h"
 #include "cpu/softnum.h"
 
-/* In the order of the table of FXAM's results in fpu_compare.c. */
+/* Finite numbers stand before infinity, NaNs last. */
 enum f80_class {
     F80_UNSUPPORTED, /* unnormals, pseudo-infinity, pseudo-NaNs (8.2.2) */
     F80_ZERO,

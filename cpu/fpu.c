@@ -66,12 +66,13 @@ bool fpu_commit(struct cpu *cpu, const struct insn *in,
     return !f80_stopped(env);
 }
 
-void fpu_masks_changed(struct cpu *cpu)
+void fpu_control_changed(struct cpu *cpu, uint16_t old_cw)
 {
     bool pending = cpu->fpu.sw & FPU_SW_ES;
 
     fpu_update_summary(&cpu->fpu);
-    cpu_update_mode(cpu); /* MODE_FPU_EXC */
+    if ((cpu->fpu.cw ^ old_cw) & FPU_SW_EXC)
+        cpu_update_mode(cpu); /* MODE_FPU_EXC */
     if (pending && !(cpu->fpu.sw & FPU_SW_ES) && cpu->bus.ferr)
         cpu->bus.ferr(cpu->bus.owner, false);
 }

@@ -37,13 +37,14 @@ enum {
 static void initialise(struct cpu *cpu)
 {
     struct fpu *fpu = &cpu->fpu;
+    uint16_t old_cw = fpu->cw;
 
     fpu->cw = FPU_CW_INIT;
-    fpu->sw = (uint16_t)(fpu->sw & FPU_SW_ES); /* fpu_masks_changed sees it */
+    fpu->sw &= FPU_SW_ES; /* until fpu_control_changed sees the change */
     fpu->tags = 0;
     fpu->opcode = fpu->cs = fpu->ds = 0;
     fpu->ip = fpu->dp = 0;
-    fpu_masks_changed(cpu);
+    fpu_control_changed(cpu, old_cw);
 }
 
 void op_fninit(struct cpu *cpu, const struct insn *in)
@@ -56,7 +57,7 @@ void op_fnclex(struct cpu *cpu, const struct insn *in)
 {
     (void)in;
     cpu->fpu.sw &= (uint16_t) ~(FPU_SW_EXC | FPU_SW_SF);
-    fpu_masks_changed(cpu);
+    fpu_control_changed(cpu, cpu->fpu.cw);
 }
 
 static uint16_t valid_cw(uint16_t cw)
@@ -66,8 +67,10 @@ static uint16_t valid_cw(uint16_t cw)
 
 void op_fldcw(struct cpu *cpu, const struct insn *in)
 {
+    uint16_t old_cw = cpu->fpu.cw;
+
     cpu->fpu.cw = valid_cw((uint16_t)guest_read(cpu, in, 0));
-    fpu_masks_changed(cpu);
+    fpu_control_changed(cpu, old_cw);
 }
 
 void op_fnstcw(struct cpu *cpu, const struct insn *in)
@@ -213,13 +216,14 @@ static void get_environment(struct cpu *cpu, unsigned size,
 {
     struct fpu *fpu = &cpu->fpu;
     unsigned pending = fpu->sw & FPU_SW_ES;
+    uint16_t old_cw = fpu->cw;
     unsigned sw = get_field(image, size, 1) & ~(unsigned)FPU_SW_ES;
 
     fpu->cw = valid_cw((uint16_t)get_field(image, size, 0));
-    fpu->sw = (uint16_t)(sw | pending); /* fpu_masks_changed sees a change */
+    fpu->sw = (uint16_t)(sw | pending);
     fpu->tags = tags_of_word((uint16_t)get_field(image, size, 2));
     get_pointers(cpu, size, image);
-    fpu_masks_changed(cpu);
+    fpu_control_changed(cpu, old_cw);
 }
 
 /* Bytes of a field. */
@@ -232,13 +236,14 @@ static unsigned field_size(const struct insn *in)
 void op_fnstenv(struct cpu *cpu, const struct insn *in)
 {
     unsigned size = field_size(in);
+    uint16_t old_cw = cpu->fpu.cw;
     uint8_t image[4 * ENV_WORDS];
 
     put_environment(cpu, size, image);
     guest_store_bytes(cpu, in->seg, guest_address(cpu, in), image,
                       size * ENV_WORDS);
     cpu->fpu.cw |= FPU_SW_EXC;
-    fpu_masks_changed(cpu);
+    fpu_control_changed(cpu, old_cw);
 }
 
 void op_fldenv(struct cpu *cpu, const struct insn *in)

@@ -115,7 +115,8 @@ enum { FPU_CC_KEEP = -1 };
 bool fpu_commit(struct cpu *cpu, const struct insn *in,
                 const struct f80_env *env, int cc);
 
-/* After a change of flags or masks by an instruction of control. */
-void fpu_masks_changed(struct cpu *cpu);
+/* After a change of flags or masks by an instruction of control; old_cw: the
+ * control word before. */
+void fpu_control_changed(struct cpu *cpu, uint16_t old_cw);
 
 #endif

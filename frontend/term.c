@@ -375,12 +375,15 @@ static void open_output(struct term *t)
     t->owns_out = true;
 }
 
-/* A background job must not touch the terminal. */
+/* A background job must not touch the terminal.  One that does not control this
+ * session, such as a script's, has no foreground: -1. */
 static void open_input(struct term *t)
 {
+    pid_t foreground = tcgetpgrp(STDIN_FILENO);
+
     t->in = STDIN_FILENO;
     t->is_tty = tcgetattr(STDIN_FILENO, &t->before) == 0;
-    if (t->is_tty && tcgetpgrp(STDIN_FILENO) != getpgrp()) {
+    if (t->is_tty && foreground != -1 && foreground != getpgrp()) {
         t->is_tty = false;
         t->in = -1;
     }

@@ -19,21 +19,33 @@ static bool same_key(const struct block_key *a, const struct block_key *b)
            a->cs_base == b->cs_base && a->cs_limit == b->cs_limit;
 }
 
-static unsigned segments(void)
+/* Divides the buffer; false if it is too small to be one. */
+static bool make_segments(struct block_table *t, uint32_t code_size)
 {
-    return CODE_SIZE / CODE_SEGMENT;
+    uint32_t size = code_size / CODE_SEGMENTS & ~(uint32_t)(PAGE_SIZE - 1);
+
+    t->segment_size = size < CODE_SEGMENT_MIN ? CODE_SEGMENT_MIN : size;
+    t->segments = code_size / t->segment_size;
+    if (t->segments > CODE_SEGMENTS)
+        t->segments = CODE_SEGMENTS;
+    for (unsigned s = 0; s < t->segments; s++) {
+        t->segment[s].start = s * t->segment_size;
+        t->segment[s].end = (s + 1) * t->segment_size;
+    }
+    return t->segments >= 2;
 }
 
 bool blocks_init(struct block_table *t, const struct jit_backend *backend,
-                 struct mmu *mmu, struct stats *stats)
+                 struct mmu *mmu, struct stats *stats, uint32_t code_size)
 {
-    struct jit_out out = {.end = CODE_SEGMENT};
+    struct jit_out out = {.end = CODE_SEGMENT_MIN};
 
     memset(t, 0, sizeof(*t));
     t->backend = backend;
     t->mmu = mmu;
     t->stats = stats;
-    if (!hostmem_map_wx(&t->mem, CODE_SIZE))
+    if (!make_segments(t, code_size ? code_size : CODE_SIZE) ||
+        !hostmem_map_wx(&t->mem, (size_t)t->segments * t->segment_size))
         return false;
     out.rw = t->mem.rw;
     out.rx = t->mem.rx;
@@ -43,22 +55,9 @@ bool blocks_init(struct block_table *t, const struct jit_backend *backend,
     }
     hostmem_sync_code(&t->mem, 0, t->thunks.size);
     t->page = xcalloc(mmu->pm->ram.size >> PAGE_BITS, sizeof(*t->page));
-    for (unsigned s = 0; s < segments(); s++) {
-        t->segment[s].start = s * CODE_SEGMENT;
-        t->segment[s].end = (s + 1) * CODE_SEGMENT;
-    }
     t->segment[0].start = (t->thunks.size + 63) & ~63u;
     t->at = t->segment[0].start;
     return true;
-}
-
-void blocks_destroy(struct block_table *t)
-{
-    blocks_flush(t);
-    for (unsigned s = 0; s < segments(); s++)
-        free(t->segment[s].block);
-    free(t->page);
-    hostmem_unmap(&t->mem);
 }
 
 struct block *blocks_find(const struct block_table *t,
@@ -160,16 +159,27 @@ static void segment_evict(struct block_table *t, struct code_segment *s)
         block_free(s->block[k]);
     }
     s->count = 0;
+    t->freed++;
+}
+
+void blocks_destroy(struct block_table *t)
+{
+    for (unsigned s = 0; s < t->segments; s++) {
+        segment_evict(t, &t->segment[s]);
+        free(t->segment[s].block);
+    }
+    free(t->page);
+    hostmem_unmap(&t->mem);
 }
 
 void blocks_flush(struct block_table *t)
 {
-    for (unsigned s = 0; s < segments(); s++)
-        segment_evict(t, &t->segment[s]);
+    mmu_flush_jumps(t->mmu);
+    for (unsigned s = 0; s < t->segments; s++)
+        for (unsigned k = 0; k < t->segment[s].count; k++)
+            blocks_remove(t, t->segment[s].block[k]);
     memset(t->mmu->pm->ram.code_bits, 0,
            (t->mmu->pm->ram.size >> PAGE_BITS) * sizeof(uint64_t));
-    t->current = 0;
-    t->at = t->segment[0].start;
 }
 
 /* --- adding --- */
@@ -177,7 +187,7 @@ void blocks_flush(struct block_table *t)
 void blocks_room(struct block_table *t, size_t need, struct jit_out *out)
 {
     if (t->at + need > t->segment[t->current].end) {
-        t->current = (t->current + 1) % segments();
+        t->current = (t->current + 1) % t->segments;
         segment_evict(t, &t->segment[t->current]);
         t->at = t->segment[t->current].start;
     }
@@ -255,7 +265,7 @@ struct block *blocks_add(struct block_table *t, const struct block *proto,
 
 struct block *blocks_at(const struct block_table *t, uint32_t code_at)
 {
-    const struct code_segment *s = &t->segment[code_at / CODE_SEGMENT];
+    const struct code_segment *s = &t->segment[code_at / t->segment_size];
     unsigned lo = 0, hi = s->count;
 
     while (lo < hi) {

@@ -23,7 +23,12 @@
 #include "jit/backend.h"
 #include "mem/mmu.h"
 
-enum { CODE_SIZE = 128 << 20, CODE_SEGMENT = 2 << 20, BLOCK_HASH = 1 << 16 };
+enum {
+    CODE_SIZE = 128 << 20, /* unless the caller wants another */
+    CODE_SEGMENTS = 64,    /* at most */
+    CODE_SEGMENT_MIN = 64 << 10,
+    BLOCK_HASH = 1 << 16,
+};
 
 struct block_key {
     uint64_t ram_at;
@@ -75,14 +80,18 @@ struct block_table {
     struct stats *stats;
     struct block *hash[BLOCK_HASH];
     struct block **page; /* by RAM page */
-    struct code_segment segment[CODE_SIZE / CODE_SEGMENT];
-    unsigned current;  /* segment being filled */
-    uint32_t at;       /* next free byte in it */
+    struct code_segment segment[CODE_SEGMENTS];
+    unsigned segments;     /* in use */
+    uint32_t segment_size; /* of each */
+    unsigned current;      /* segment being filled */
+    uint32_t at;           /* next free byte in it */
+    uint64_t freed;        /* grows when blocks are freed */
 };
 
-/* False if the host refuses executable memory. */
+/* code_size: of the buffer, 0: CODE_SIZE.  False if the host refuses
+ * executable memory. */
 bool blocks_init(struct block_table *t, const struct jit_backend *backend,
-                 struct mmu *mmu, struct stats *stats);
+                 struct mmu *mmu, struct stats *stats, uint32_t code_size);
 void blocks_destroy(struct block_table *t);
 
 struct block *blocks_find(const struct block_table *t,
@@ -108,6 +117,8 @@ void blocks_remove(struct block_table *t, struct block *b);
 /* Drops what overlaps [ram_at, +size) in one page and renews the page's code
  * bits.  True if anything was dropped. */
 bool blocks_invalidate(struct block_table *t, uint64_t ram_at, unsigned size);
+/* Drops all.  Their memory stays until the buffer is needed again: the caller
+ * may have been called from one of them. */
 void blocks_flush(struct block_table *t);
 
 #endif

@@ -21,7 +21,7 @@
 enum {
     BLOCK_INSNS = 32,
     /* No block's code is larger; what is does not get translated. */
-    BLOCK_ROOM = 64 << 10,
+    BLOCK_ROOM = 32 << 10,
     COUNT_ALL = 1 << 30, /* a budget that nobody asked for */
 };
 
@@ -60,6 +60,13 @@ static bool access_pointer(struct cpu *cpu, struct jit_frame *f, unsigned n)
     return true;
 }
 
+static bool is_ram(struct cpu *cpu, laddr la)
+{
+    uint64_t run;
+
+    return mmu_run(&cpu->mmu, la, 1, ACCESS_READ, &run);
+}
+
 bool jit_access(struct cpu *cpu)
 {
     struct jit_frame *f = jit_frame(cpu);
@@ -80,12 +87,13 @@ bool jit_access(struct cpu *cpu)
         return mmu_read(&cpu->mmu, f->la, n, &f->value.u64[0]);
     }
     /* A store that hits translated code is done again by the interpreter, so
-     * that the next instruction is looked up afresh. */
+     * that the next instruction is looked up afresh.  Not one to a device,
+     * whose DMA may have hit code: a device sees each store once. */
     f->code_changed = false;
     if (n > 8 ? !mmu_write_bytes(&cpu->mmu, f->la, &f->value, n)
               : !mmu_write(&cpu->mmu, f->la, n, f->value.u64[0]))
         return false;
-    return !f->code_changed;
+    return !f->code_changed || !is_ram(cpu, f->la);
 }
 
 void jit_flags(struct cpu *cpu)
@@ -411,7 +419,7 @@ static void run_code(struct jit *j, struct cpu *cpu, struct block_exit **from)
     struct jit_frame *f = jit_frame(cpu);
     laddr la;
     struct block *b;
-    uint64_t evicted = cpu->stats->block_evict;
+    uint64_t freed = j->blocks.freed;
 
     cpu->insn_rsp = cpu->gpr[RSP];
     jump_cache_mode(cpu);
@@ -422,8 +430,8 @@ static void run_code(struct jit *j, struct cpu *cpu, struct block_exit **from)
         step(j, cpu);
         return;
     }
-    if (*from && evicted == cpu->stats->block_evict &&
-        !(*from)->from->gone && (*from)->site.ip == cpu->rip)
+    if (*from && freed == j->blocks.freed && !(*from)->from->gone &&
+        (*from)->site.ip == cpu->rip)
         blocks_link(&j->blocks, *from, b, la);
     else
         jump_cache_set(j, cpu, b, la);
@@ -518,6 +526,7 @@ static void jit_flush(struct engine *e)
     struct jit *j = container_of(e, struct jit, engine);
 
     blocks_flush(&j->blocks);
+    jit_frame(j->cpu)->code_changed = true;
 }
 
 static void jit_destroy(struct engine *e)
@@ -544,7 +553,8 @@ struct engine *jit_new(struct cpu *cpu, const struct jit_options *options)
     };
     j->cpu = cpu;
     j->options = *options;
-    if (!backend || !blocks_init(&j->blocks, backend, &cpu->mmu, cpu->stats)) {
+    if (!backend || !blocks_init(&j->blocks, backend, &cpu->mmu, cpu->stats,
+                                 options->code_size)) {
         free(j);
         return NULL;
     }

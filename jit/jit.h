@@ -19,6 +19,9 @@ struct jit_options {
      * lock-step.  Otherwise run ignores its budget and only cpu_kick stops
      * it. */
     bool count;
+    /* Bytes of the buffer for generated code, at least 128 KiB; 0: as many as
+     * are good for a machine.  When it is full the oldest blocks go. */
+    uint32_t code_size;
 };
 
 /* NULL if this host has no backend or refuses executable memory. */

@@ -269,11 +269,12 @@ static bool write_protected(struct physmem *pm, paddr to,
 {
     while (size) {
         struct phys_page page = physmem_page(pm, to);
-        unsigned part = size < PAGE_SIZE ? (unsigned)size : PAGE_SIZE;
+        unsigned room = PAGE_SIZE - (unsigned)(to % PAGE_SIZE);
+        unsigned part = size < room ? (unsigned)size : room;
 
         if (!page.host)
             return false;
-        physmem_store(pm, page.ram_at, from, part);
+        physmem_store(pm, page.ram_at + to % PAGE_SIZE, from, part);
         to += part;
         from += part;
         size -= part;

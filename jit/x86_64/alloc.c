@@ -5,7 +5,7 @@
 #include "jit/x86_64/emit.h"
 
 static const uint8_t host_regs[GPR_COUNT] = {
-    [RAX] = HRAX, [RCX] = HRCX, [RDX] = HRDX, [RBX] = HRBX,
+    [RAX] = HR14, [RCX] = HRCX, [RDX] = HRDX, [RBX] = HRBX,
     [RSP] = HR12, [RBP] = HR13, [RSI] = HRSI, [RDI] = HRDI,
     [R8] = HR8, [R9] = HNONE, [R10] = HNONE, [R11] = HNONE,
     [R12] = HNONE, [R13] = HNONE, [R14] = HNONE, [R15] = HNONE,
@@ -163,8 +163,10 @@ unsigned value_reg(struct emit *e, ir_ref v, unsigned n)
     case LOC_TEMP: r = l.reg; break;
     default: r = value_load(e, v); break;
     }
-    if (n > size && size < 4)
+    if (n > size && size < 4 && !e->clean[v]) {
         as_movzx(&e->as, size, r, rm_reg(r));
+        e->clean[v] = true;
+    }
     return pin(e, r);
 }
 

@@ -40,6 +40,7 @@ void emit_geth(struct emit *e, const struct ir_ins *i)
     as_mov_to(&e->as, 8, env(home), host_of(i->reg));
     as_movzx(&e->as, 1, r, env(home + 1));
     value_set_temp(e, e->at, r);
+    e->clean[e->at] = true;
 }
 
 void emit_puth(struct emit *e, const struct ir_ins *i)
@@ -48,7 +49,7 @@ void emit_puth(struct emit *e, const struct ir_ins *i)
     size_t home = offsetof(struct cpu, gpr) + 8 * i->reg;
 
     guest_overwrite(e, i->reg);
-    if (r < 4) {
+    if (r < 4 && host < 4) {
         as_byte(&e->as, 0x88); /* MOV host:8..15, r */
         as_byte(&e->as, 0xc0 | r << 3 | (host + 4));
         return;
@@ -68,13 +69,14 @@ static void put_home(struct emit *e, const struct ir_ins *i)
         as_mov_imm_to(&e->as, n == 4 ? 8 : n, home, imm);
         return;
     }
-    r = value_reg(e, i->arg[0], n);
-    if (n == 4) {
+    if (n == 4 && e->b->ins[i->arg[0]].size == 8) {
         unsigned t = temp_new(e);
 
-        as_mov(&e->as, 4, t, rm_reg(r));
-        r = t;
+        as_mov(&e->as, 4, t, value_rm(e, i->arg[0], 4));
+        as_mov_to(&e->as, 8, home, t);
+        return;
     }
+    r = value_reg(e, i->arg[0], n == 4 ? 8 : n);
     as_mov_to(&e->as, n == 4 ? 8 : n, home, r);
 }
 
@@ -507,29 +509,25 @@ static void mul_high_narrow(struct emit *e, const struct ir_ins *i,
     value_set_temp(e, e->at, dst);
 }
 
-/* MUL and IMUL of 64 bits use RAX and RDX, which are the guest's. */
+/* MUL and IMUL of 64 bits use RDX, which is the guest's. */
 void emit_mul_high(struct emit *e, const struct ir_ins *i)
 {
     bool is_signed = i->op == IR_MULHS;
-    unsigned rb, dst, ax;
+    unsigned rb, dst;
 
     flags_clobber(e);
     if (i->size < 8) {
         mul_high_narrow(e, i, is_signed);
         return;
     }
-    /* Operands through the frame: RAX and RDX may be either. */
+    /* Through the frame: it may be RDX. */
     rb = value_reg(e, i->arg[1], 8);
     as_mov_to(&e->as, 8, FRAME(value), rb);
     dst = temp_new(e);
-    ax = temp_new(e);
-    as_mov(&e->as, 8, ax, rm_reg(HRAX));
-    as_mov(&e->as, 8, dst, rm_reg(HRDX));
     as_mov(&e->as, 8, HRAX, value_rm(e, i->arg[0], 8));
+    as_mov(&e->as, 8, dst, rm_reg(HRDX));
     as_op(&e->as, 0xf7, 8, is_signed ? 5 : 4, FRAME(value));
-    as_mov(&e->as, 8, HRAX, rm_reg(ax));
     as_op(&e->as, 0x87, 8, dst, rm_reg(HRDX)); /* XCHG */
-    temp_free(e, ax);
     value_set_temp(e, e->at, dst);
 }
 
@@ -545,6 +543,7 @@ void emit_zext(struct emit *e, const struct ir_ins *i)
     else
         as_movzx(&e->as, i->size, dst, src);
     value_set_temp(e, e->at, dst);
+    e->clean[e->at] = true;
 }
 
 void emit_sext(struct emit *e, const struct ir_ins *i)
@@ -665,6 +664,7 @@ void emit_lea(struct emit *e, const struct ir_ins *i)
     if (i->size < 4) {
         as_movzx(&e->as, i->size, dst, rm_reg(dst));
         value_set_temp(e, e->at, dst);
+        e->clean[e->at] = true;
     } else {
         value_is_in(e, dst);
     }

@@ -66,9 +66,9 @@ static unsigned rex_bits(unsigned reg, struct rm rm)
     unsigned rex = (reg & 8) >> 1;
 
     if (rm.mem && rm.index != HNONE)
-        rex |= (rm.index & 8) >> 2;
+        rex |= (rm.index & 8u) >> 2;
     if (!rm.mem || rm.reg != HNONE)
-        rex |= (rm.reg & 8) >> 3;
+        rex |= (rm.reg & 8u) >> 3;
     return rex;
 }
 

@@ -7,10 +7,10 @@
  * thunks.c, target.c.
  *
  * Registers.  RBP: struct cpu.  R15: the MMU's bank.  RSP: the host's stack,
- * aligned to 16.  Guest RAX RCX RDX RBX RSI RDI R8 are in the host's
- * registers of the same number ; guest RSP in R12, guest RBP in R13;
- * guest R9-R15 stay in struct cpu.  R9, R10, R11 and R14 hold values within a
- * block.
+ * aligned to 16.  RAX: scratch, for LAHF and for addresses.  Guest RCX RDX RBX
+ * RSI RDI R8 are in the host's registers of the same number, guest RAX in R14,
+ * RSP in R12, RBP in R13; guest R9-R15 stay in struct cpu.  R9, R10 and R11
+ * hold values within a block.
  */
 
 #include "jit/backend.h"
@@ -18,7 +18,7 @@
 #include "jit/ir.h"
 #include "jit/x86_64/asm.h"
 
-enum { HENV = HRBP, HBANK = HR15 };
+enum { HENV = HRBP, HBANK = HR15, HSCRATCH = HRAX };
 
 enum loc_kind {
     LOC_NONE,
@@ -35,7 +35,7 @@ struct loc {
 
 enum {
     VALUE_RMW = IR_MAX, /* pseudo-value: host address of a LOAD_RMW */
-    SPILLS = FRAME_SPILLS - 4, /* the rest: temporaries around C */
+    SPILLS = FRAME_SPILLS - 3, /* the rest: temporaries around C */
     VALUE_FREE = 0xffff,
     VALUE_USED = 0xfffe, /* scratch of the current operation */
     ALIASES = 8,
@@ -62,7 +62,6 @@ struct stub {
     uint8_t use_kind; /* enum use_kind */
     uint8_t reg;
     uint8_t reg_size;
-    uint8_t scratch; /* a register that the access may use */
     const struct insn *in;
 };
 
@@ -86,6 +85,7 @@ struct emit {
     uint16_t owner[16]; /* of host registers: value, VALUE_FREE.. */
     uint16_t spill_owner[FRAME_SPILLS];
     struct loc loc[IR_MAX + 1];
+    bool clean[IR_MAX + 1]; /* the whole register is the value */
     uint16_t alias[GPR_COUNT][ALIASES];
     uint8_t alias_count[GPR_COUNT];
     uint16_t conds[CONDS]; /* values at LOC_COND */

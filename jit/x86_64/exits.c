@@ -111,9 +111,11 @@ static bool same_page(const struct emit *e, uint64_t ip)
     return here >> PAGE_BITS == there >> PAGE_BITS;
 }
 
-/* A jump to ip that the engine links later; into another page only while that
+enum { ALWAYS = 16 }; /* beside host conditions */
+
+/* A jump to ip on a condition that the engine links later; into another page only while that
  * page is mapped as it was. */
-static void linkable_jump(struct emit *e, uint64_t ip)
+static void linkable_jump(struct emit *e, uint64_t ip, unsigned cc)
 {
     struct jit_out *o = e->out;
     struct jit_exit_site *x = &o->exit[o->exit_count];
@@ -138,7 +140,7 @@ static void linkable_jump(struct emit *e, uint64_t ip)
         as_op(&e->as, 0x39, 8, HR11, rm_mem(HBANK, (int32_t)fetch));
         s->jump[1] = as_jcc(&e->as, CC_NE);
     }
-    x->jump = (uint32_t)as_jmp(&e->as);
+    x->jump = (uint32_t)(cc == ALWAYS ? as_jmp(&e->as) : as_jcc(&e->as, cc));
     s->jump[0] = x->jump;
 }
 
@@ -151,7 +153,7 @@ static void direct_exit(struct emit *e, uint64_t ip)
 {
     if (is_back_edge(e, ip))
         poll(e, ip);
-    linkable_jump(e, ip);
+    linkable_jump(e, ip, ALWAYS);
 }
 
 void emit_exit(struct emit *e, const struct ir_ins *i)
@@ -168,6 +170,10 @@ void emit_exit_if(struct emit *e, const struct ir_ins *i)
 
     flags_sync(e);
     cc = cond_of(e, i->arg[0]);
+    if (same_page(e, (uint64_t)i->imm) && !is_back_edge(e, (uint64_t)i->imm)) {
+        linkable_jump(e, (uint64_t)i->imm, cc);
+        return;
+    }
     skip = as_jcc(&e->as, cc ^ 1);
     direct_exit(e, (uint64_t)i->imm);
     as_patch(&e->as, skip, as_at(&e->as));
@@ -296,7 +302,7 @@ void emit_helper(struct emit *e, const struct ir_ins *i)
 static void stub_access(struct emit *e, struct stub *s)
 {
     bool write = s->op & FRAME_WRITE;
-    unsigned t = s->scratch;
+    unsigned t = HSCRATCH;
 
     if (s->ea.index == HNONE && s->ea.disp == 0)
         as_mov_to(&e->as, 8, FRAME(la), s->ea.reg);

@@ -18,17 +18,12 @@ static const struct ir_ins *flags_def(const struct emit *e)
     return e->flags_def == IR_NONE ? NULL : &e->b->ins[e->flags_def];
 }
 
-/* aflags is what LAHF and SETO AL leave in AX.  RAX is the guest's. */
+/* aflags is what LAHF and SETO AL leave in AX. */
 static void store_all(struct emit *e)
 {
-    unsigned t = temp_new(e);
-
-    as_mov(&e->as, 8, t, rm_reg(HRAX));
     as_byte(&e->as, 0x9f); /* LAHF */
     as_setcc(&e->as, CC_O, rm_reg(HRAX));
     as_mov_to(&e->as, 2, ENV(aflags), HRAX);
-    as_mov(&e->as, 8, HRAX, rm_reg(t));
-    temp_free(e, t);
 }
 
 /* In aflags form, the bits of an EFLAGS mask. */
@@ -41,9 +36,8 @@ static uint32_t aflags_mask(uint32_t eflags)
 static void store_some(struct emit *e)
 {
     int32_t mask = (int32_t)aflags_mask(e->host_flags);
-    unsigned t = temp_new(e), old = temp_new(e);
+    unsigned old = temp_new(e);
 
-    as_mov(&e->as, 8, t, rm_reg(HRAX));
     as_byte(&e->as, 0x9f);
     as_setcc(&e->as, CC_O, rm_reg(HRAX));
     as_movzx(&e->as, 2, old, ENV(aflags));
@@ -51,8 +45,6 @@ static void store_some(struct emit *e)
     as_alu_imm(&e->as, ALU_AND, 4, rm_reg(old), ~mask);
     as_alu(&e->as, ALU_OR, 4, HRAX, rm_reg(old));
     as_mov_to(&e->as, 2, ENV(aflags), HRAX);
-    as_mov(&e->as, 8, HRAX, rm_reg(t));
-    temp_free(e, t);
     temp_free(e, old);
 }
 
@@ -112,19 +104,13 @@ void flags_sync(struct emit *e)
 
 void flags_restore(struct emit *e)
 {
-    unsigned t;
-
     if (e->host_flags == FLAGS_ARITH)
         return;
     flags_to_env(e);
     conds_settle(e);
-    t = temp_new(e);
-    as_mov(&e->as, 8, t, rm_reg(HRAX));
-    as_mov(&e->as, 2, HRAX, ENV(aflags));
+    as_movzx(&e->as, 2, HRAX, ENV(aflags));
     as_alu_imm(&e->as, ALU_ADD, 1, rm_reg(HRAX), 127); /* AL = 1: OF */
     as_byte(&e->as, 0x9e); /* SAHF */
-    as_mov(&e->as, 8, HRAX, rm_reg(t));
-    temp_free(e, t);
     e->host_flags = FLAGS_ARITH;
 }
 
@@ -364,7 +350,8 @@ void emit_get_aflags(struct emit *e, const struct ir_ins *i)
     flags_to_env(e);
     r = temp_new(e);
     as_movzx(&e->as, 1, r, env(offsetof(struct cpu, aflags) + 1));
-    value_is_in(e, r);
+    value_set_temp(e, e->at, r);
+    e->clean[e->at] = true;
 }
 
 /* The bits that SAHF has; bit 1 is always set. */

@@ -115,10 +115,7 @@ unsigned memory_use(struct emit *e, const struct ir_ins *i, unsigned n,
     *s = use;
     s->ea = ea;
     s->size = (uint8_t)n;
-    t = temp_new(e);
-    s->scratch = (uint8_t)t;
-    if (s->reg == HNONE)
-        s->reg = (uint8_t)t;
+    t = HSCRATCH;
     lea_of(e, t, ea);
     if (op & FRAME_ALIGN) {
         as_test_imm(&e->as, 4, rm_reg(t), n - 1);
@@ -127,8 +124,17 @@ unsigned memory_use(struct emit *e, const struct ir_ins *i, unsigned n,
     l0 = i->slot == RSP && ea.index == HNONE && ea.reg != HNONE && n <= 16;
     s->op = op | n |
             (l0 ? (uint32_t)i->slot : FRAME_NO_SLOT) << FRAME_SLOT_SHIFT;
-    m = l0 ? by_l0(e, ea, i->slot, write, t, s)
-           : by_tlb(e, ea, n, write, t, s);
+    if (l0) {
+        m = by_l0(e, ea, i->slot, write, t, s);
+        if (s->reg == HNONE)
+            s->reg = (uint8_t)temp_new(e);
+    } else {
+        m = by_tlb(e, ea, n, write, t, s);
+        if (s->reg == HNONE)
+            s->reg = m.index; /* the TLB entry's register: free now */
+        else
+            temp_free(e, m.index);
+    }
     emit_use(e, s, m);
     s->back = as_at(&e->as);
     return s->reg;
@@ -173,6 +179,7 @@ void emit_load(struct emit *e, const struct ir_ins *i)
 
     load_into(i, &use);
     value_is_in(e, memory_use(e, i, i->size, 0, use));
+    e->clean[e->at] = use.use_kind == USE_LOADZX;
 }
 
 void emit_store(struct emit *e, const struct ir_ins *i)
@@ -199,6 +206,7 @@ void emit_load_rmw(struct emit *e, const struct ir_ins *i)
     else
         as_movzx(&e->as, i->size, r, rm_mem(at, 0));
     value_set_temp(e, e->at, r);
+    e->clean[e->at] = true;
     value_set_temp(e, VALUE_RMW, at);
 }
 

@@ -65,7 +65,7 @@ static void emit_init(struct emit *e, const struct ir_block *b,
     e->as = (struct as){out->rw, out->rw + out->at, out->rw + out->end, false};
     e->b = b;
     e->out = out;
-    e->temps = 1u << HR9 | 1u << HR10 | 1u << HR11 | 1u << HR14;
+    e->temps = 1u << HR9 | 1u << HR10 | 1u << HR11;
     for (unsigned r = 0; r < 16; r++)
         e->owner[r] = VALUE_FREE;
     for (unsigned s = 0; s < FRAME_SPILLS; s++)

@@ -15,7 +15,7 @@
 static const uint8_t callee_saved[] = {HRBX, HRBP, HR12, HR13, HR14, HR15};
 
 /* Values that may be in use around a memory access. */
-static const uint8_t temporaries[] = {HR9, HR10, HR11, HR14};
+static const uint8_t temporaries[] = {HR9, HR10, HR11};
 
 static void save_guest(struct emit *e)
 {
