@@ -28,7 +28,7 @@ INIT = f"""#!/bin/sh
 export GLIBC_TUNABLES={TUNABLES} BENCH_TINY=/tiny
 exec /bench serve
 """
-BOOT_LIMIT, ROW_LIMIT = 120, 60
+BOOT_LIMIT, ROW_LIMIT = 60, 60
 
 
 class Failed(Exception):

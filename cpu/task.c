@@ -104,10 +104,10 @@ static void read_image(struct cpu *cpu, const struct descriptor *tss,
 
     n->ip = load(cpu, base + t->ip, t->size);
     n->flags = (uint32_t)load(cpu, base + t->flags, t->size);
-    /* From a 16-bit TSS the upper halves come as ones. */
+    /* The manual leaves the upper halves open for a 16-bit TSS: they stay. */
     for (unsigned i = 0; i < 8; i++)
         n->gpr[i] = (uint32_t)load(cpu, base + t->gpr + i * t->size, t->size) |
-                    (is32 ? 0 : 0xffff0000);
+                    (is32 ? 0 : (uint32_t)cpu->gpr[i] & 0xffff0000);
     for (unsigned i = 0; i < SEG_COUNT; i++)
         n->seg[i] = i < t->segs ? (uint16_t)load(cpu, base + t->seg +
                                                           i * t->size, 2)

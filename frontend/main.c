@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,22 +139,37 @@ static int run(struct pc *pc, struct ends *ends, char error[CONFIG_ERROR])
     return exit_code;
 }
 
+/* As if the signal had not been caught: the parent sees what happened. */
+static void die_by(int signal_number)
+{
+    sigset_t set;
+
+    signal(signal_number, SIG_DFL);
+    sigemptyset(&set);
+    sigaddset(&set, signal_number);
+    raise(signal_number);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 static int run_config(const struct config *cfg, char error[CONFIG_ERROR])
 {
     struct ends *ends = xnew(struct ends);
     struct pc *pc = xnew(struct pc);
     struct pc_host host;
-    int exit_code = RUN_SET_UP;
+    int exit_code = RUN_SET_UP, ended_by = 0;
 
     if (ends_open(ends, cfg, &host, error)) {
         if (pc_init(pc, cfg, &host, error)) {
             exit_code = run(pc, ends, error);
+            ended_by = ends->term.ended_by;
             pc_destroy(pc);
         }
         ends_close(ends);
     }
     free(pc);
     free(ends);
+    if (ended_by)
+        die_by(ended_by);
     return exit_code;
 }
 

@@ -287,6 +287,7 @@ static void on_signal(struct term *t)
     } else if (info.ssi_signo == SIGINT && t->client.takes_interrupt) {
         type(t, CTRL_C);
     } else {
+        t->ended_by = (int)info.ssi_signo;
         t->wants_quit = true;
     }
 }

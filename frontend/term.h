@@ -53,6 +53,7 @@ struct term {
     pthread_t thread;
     pthread_mutex_t lock; /* guards what follows */
     bool is_running, is_stopping, wants_quit;
+    int ended_by; /* the signal that asked for the end, or 0 */
     bool has_prefix;   /* Ctrl-A was typed */
     struct ring input; /* typed, not yet taken by the machine */
     bool is_announced; /* a message about input is in the mailbox */

@@ -56,7 +56,9 @@ struct jit_out {
     const uint8_t *rx;    /* the same, executable */
     size_t at, end;       /* room for this block */
     const struct jit_thunks *thunks;
-    const struct insn *insn; /* copies that live as long as the block */
+    const struct insn *insn; /* of the block; if it has helpers, copies that
+                                live as long as the block */
+    void *work;           /* work_size bytes for the backend, zero at first */
     bool count;           /* subtract from frame.budget */
     uint64_t straddle_link; /* tlb_link of the block's second page, or 0 */
     uint64_t straddle_la;
@@ -71,6 +73,7 @@ struct jit_out {
 
 struct jit_backend {
     const char *name;
+    size_t work_size;
     ir_fuses *fuses;
     bool (*native)(const struct insn *in);
     /* Writes the shared code at the start of the buffer; false: no room. */

@@ -265,13 +265,13 @@ struct block *blocks_add(struct block_table *t, const struct block *proto,
 
 struct block *blocks_at(const struct block_table *t, uint32_t code_at)
 {
-    const struct code_segment *s = &t->segment[code_at / t->segment_size];
+    const struct code_segment *s = &t->segment[(code_at - 1) / t->segment_size];
     unsigned lo = 0, hi = s->count;
 
     while (lo < hi) {
         unsigned mid = (lo + hi) / 2;
 
-        if (s->block[mid]->code_at <= code_at)
+        if (s->block[mid]->code_at < code_at)
             lo = mid + 1;
         else
             hi = mid;

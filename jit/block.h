@@ -105,7 +105,8 @@ void blocks_room(struct block_table *t, size_t need, struct jit_out *out);
 struct block *blocks_add(struct block_table *t, const struct block *proto,
                          const struct jit_out *out, const uint64_t *ip);
 
-/* The block that contains an address of generated code, or NULL. */
+/* The block that holds the call that returns to code_at, or NULL.  The call
+ * may be its last instruction. */
 struct block *blocks_at(const struct block_table *t, uint32_t code_at);
 
 /* Lets exit x jump to b, which starts at linear address la. */

@@ -184,6 +184,17 @@ static bool has_helpers(const struct ir_block *b)
     return false;
 }
 
+/* Helpers are handed their instruction for as long as the block lives. */
+static void keep_insns(const struct ir_block *b, struct block *proto)
+{
+    free(proto->insn);
+    proto->insn = NULL;
+    if (!has_helpers(b))
+        return;
+    proto->insn = xcalloc(b->insn_count, sizeof(struct insn));
+    memcpy(proto->insn, b->insn, b->insn_count * sizeof(struct insn));
+}
+
 static uint64_t now_ns(void)
 {
     struct timespec t;
@@ -212,11 +223,8 @@ static unsigned emit_block(struct jit *j, struct cpu *cpu, struct source *s,
             out->straddle_la = code_la(cpu, cpu->rip) + s->room;
             out->straddle_link = tlb_link(out->straddle_la, s->ram_at2);
         }
-        free(proto->insn);
-        proto->insn = xcalloc(j->ir->insn_count, sizeof(struct insn));
-        memcpy(proto->insn, j->ir->insn,
-               j->ir->insn_count * sizeof(struct insn));
-        out->insn = proto->insn;
+        keep_insns(j->ir, proto);
+        out->insn = proto->insn ? proto->insn : j->ir->insn;
         if (j->blocks.backend->emit(j->ir, out))
             break;
         if (out->failed_insn < 0 || (by_helper >> out->failed_insn & 1)) {
@@ -225,10 +233,6 @@ static unsigned emit_block(struct jit *j, struct cpu *cpu, struct source *s,
         }
         cpu->stats->helper_complex++;
         by_helper |= (uint64_t)1 << out->failed_insn;
-    }
-    if (!has_helpers(j->ir)) {
-        free(proto->insn);
-        proto->insn = NULL;
     }
     return bytes;
 }
@@ -325,13 +329,19 @@ static struct block *find(struct jit *j, struct cpu *cpu, laddr *la)
 
 /* --- running --- */
 
+/* An instruction that faulted counts as in generated code. */
+static void count_step(struct jit *j, struct cpu *cpu)
+{
+    j->left--;
+    cpu->stats->insn_interp++;
+}
+
 static void step(struct jit *j, struct cpu *cpu)
 {
     j->stepping = true;
     interp_step(cpu);
     j->stepping = false;
-    j->left--;
-    cpu->stats->insn_interp++;
+    count_step(j, cpu);
 }
 
 static const struct block_call *call_at(const struct block *b, uint32_t at)
@@ -487,7 +497,7 @@ static void unwound(struct jit *j, struct cpu *cpu)
     if (j->in_code)
         settle(j, cpu, undone_after(j, cpu, false));
     else
-        j->left--;
+        count_step(j, cpu);
     j->stepping = false;
     cpu_deliver_exception(cpu);
 }
@@ -535,6 +545,7 @@ static void jit_destroy(struct engine *e)
 
     blocks_destroy(&j->blocks);
     free(j->ir);
+    free(j->out->work);
     free(j->out);
     free(j);
 }
@@ -560,6 +571,7 @@ struct engine *jit_new(struct cpu *cpu, const struct jit_options *options)
     }
     j->ir = xnew(struct ir_block);
     j->out = xnew(struct jit_out);
+    j->out->work = xalloc(backend->work_size);
     cpu->engine_data = j;
     return &j->engine;
 }

@@ -141,8 +141,8 @@ static bool too_little_ram(struct load *l, const struct image *im,
                      (unsigned long long)((end + (1 << 20) - 1) >> 20));
 }
 
-/* A relocatable kernel goes where it would move itself to; the others decompress
- * from 1 MiB to that place. */
+/* A relocatable kernel goes where it would move itself to; the others
+ * decompress from 1 MiB to that place. */
 static bool choose_address(struct load *l, const struct image *im,
                            struct linux_kernel *k)
 {

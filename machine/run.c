@@ -41,7 +41,7 @@ static enum stop_reason run_host_paced(struct pc *pc, uint64_t budget)
 
 /* --- deterministic time --- */
 
-static uint64_t insns_run(const struct pc *pc)
+uint64_t run_insns(const struct pc *pc)
 {
     return pc->stats.insn_interp + pc->stats.insn_jit;
 }
@@ -61,13 +61,13 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static enum stop_reason run_counted(struct pc *pc, uint64_t budget)
+enum stop_reason run_slice(struct pc *pc, uint64_t budget)
 {
-    uint64_t before = insns_run(pc);
-    uint64_t slice = smaller(smaller(insns_left(pc), RUN_SLICE), budget);
+    uint64_t before = run_insns(pc);
+    uint64_t slice = smaller(insns_left(pc), budget);
     enum stop_reason reason = pc->engine->run(pc->engine, &pc->cpu, slice);
 
-    clock_advance(&pc->clock, (insns_run(pc) - before) * RUN_NS_PER_INSN);
+    clock_advance(&pc->clock, (run_insns(pc) - before) * RUN_NS_PER_INSN);
     return reason;
 }
 
@@ -126,12 +126,9 @@ static bool grant(struct pc *pc, int *exit_code, char error[PC_ERROR])
 
 /* --- the loop --- */
 
-bool run_turn(struct pc *pc, uint64_t budget, int *exit_code,
-              char error[PC_ERROR])
+bool run_finish(struct pc *pc, enum stop_reason reason, int *exit_code,
+                char error[PC_ERROR])
 {
-    enum stop_reason reason = pc->clock.mode == CLOCK_HOST
-                                  ? run_host_paced(pc, budget)
-                                  : run_counted(pc, budget);
     unsigned events = clock_run(&pc->clock) + mailbox_drain(&pc->mailbox);
 
     pc->stats.stops++;
@@ -145,6 +142,17 @@ bool run_turn(struct pc *pc, uint64_t budget, int *exit_code,
     if (reason == STOP_HALT && !events)
         sleep_halted(pc);
     return true;
+}
+
+bool run_turn(struct pc *pc, uint64_t budget, int *exit_code,
+              char error[PC_ERROR])
+{
+    enum stop_reason reason =
+        pc->clock.mode == CLOCK_HOST
+            ? run_host_paced(pc, budget)
+            : run_slice(pc, smaller(budget, RUN_SLICE));
+
+    return run_finish(pc, reason, exit_code, error);
 }
 
 bool run_start(struct pc *pc, char error[PC_ERROR])

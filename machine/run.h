@@ -33,6 +33,18 @@ bool run_start(struct pc *pc, char error[PC_ERROR]);
 bool run_turn(struct pc *pc, uint64_t budget, int *exit_code,
               char error[PC_ERROR]);
 
+/* The two halves of a turn, for who needs to look between them; deterministic
+ * time only.  run_slice runs the CPU for `budget` instructions exactly, or
+ * fewer: until the next timer is due as of now, or for another reason to stop;
+ * the clock then has moved by what was run, but no timer has fired.  run_finish
+ * is the rest of the turn, and returns as run_turn does. */
+enum stop_reason run_slice(struct pc *pc, uint64_t budget);
+bool run_finish(struct pc *pc, enum stop_reason reason, int *exit_code,
+                char error[PC_ERROR]);
+
+/* Instructions since the machine was made.  Deterministic time only. */
+uint64_t run_insns(const struct pc *pc);
+
 /* Power on, and turns until the machine is done.  Returns the exit code. */
 int run_machine(struct pc *pc, char error[PC_ERROR]);
 

@@ -71,7 +71,7 @@ static int serve(void)
     char line[64];
 
     stop_echo();
-    puts("READY");
+    puts("\nREADY"); /* firmware may have left a line unfinished */
     while (fgets(line, sizeof(line), stdin)) {
         line[strcspn(line, "\r\n")] = 0;
         run_row(line);

@@ -1,9 +1,7 @@
 /* The x86-64 backend: which operation is emitted by what. */
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "cpu/flags.h"
 #include "jit/x86_64/emit.h"
 
@@ -59,9 +57,17 @@ static emit_fn *const emitters[IR_OP_COUNT] = {
     [IR_EXIT_CPU] = emit_exit_cpu,
 };
 
+/* e is as the last block left it: only what is read before it is written must
+ * be set. */
 static void emit_init(struct emit *e, const struct ir_block *b,
                       struct jit_out *out)
 {
+    memset(e->clean, 0, b->count);
+    memset(e->alias_count, 0, sizeof(e->alias_count));
+    e->cond_count = e->stub_count = 0;
+    e->pinned = 0;
+    e->host_flags = 0;
+    e->xmm_known = e->failed = false;
     e->as = (struct as){out->rw, out->rw + out->at, out->rw + out->end, false};
     e->b = b;
     e->out = out;
@@ -76,7 +82,7 @@ static void emit_init(struct emit *e, const struct ir_block *b,
 
 static bool x86_emit(const struct ir_block *b, struct jit_out *out)
 {
-    struct emit *e = xnew(struct emit);
+    struct emit *e = out->work;
     bool ok;
 
     emit_init(e, b, out);
@@ -93,7 +99,6 @@ static bool x86_emit(const struct ir_block *b, struct jit_out *out)
     ok = !e->failed && !e->as.full;
     out->size = as_at(&e->as) - out->at;
     out->failed_insn = e->failed && e->at ? b->ins[e->at - 1].insn : -1;
-    free(e);
     return ok;
 }
 
@@ -129,6 +134,7 @@ static enum jit_exit x86_enter(const uint8_t *rx, const struct jit_thunks *t,
 
 static const struct jit_backend x86_64 = {
     .name = "x86_64",
+    .work_size = sizeof(struct emit),
     .fuses = x86_fuses,
     .native = vector_native,
     .emit_thunks = emit_thunks,

@@ -209,8 +209,35 @@ START_TEST(host_time_stands_still_while_stopped)
 }
 END_TEST
 
+static void count_call(void *owner)
+{
+    (*(unsigned *)owner)++;
+}
+
+START_TEST(who_waits_is_told_of_another_next_timer)
+{
+    struct clock c;
+    struct timer early, late;
+    unsigned calls = 0;
+
+    clock_init(&c, CLOCK_DETERMINISTIC);
+    c.on_next = count_call;
+    c.owner = &calls;
+    timer_init(&early, count_call, &calls);
+    timer_init(&late, count_call, &calls);
+    timer_set(&c, &late, 20);
+    ck_assert_uint_eq(calls, 1);
+    timer_set(&c, &early, 10);
+    ck_assert_uint_eq(calls, 2);
+    timer_set(&c, &late, 30); /* the next one is still `early` */
+    ck_assert_uint_eq(calls, 2);
+    clock_destroy(&c);
+}
+END_TEST
+
 SUITE("clock", time_moves_only_by_hand, timers_fire_by_time_then_by_arming,
       rearming_moves_and_cancelling_removes,
       a_timer_that_is_always_due_cannot_stall, random_arming_keeps_the_order,
       destroying_forgets_the_timers, restart_then_load_then_arm,
-      host_time_stands_still_while_stopped)
+      host_time_stands_still_while_stopped,
+      who_waits_is_told_of_another_next_timer)
