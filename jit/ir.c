@@ -31,9 +31,10 @@ struct walk {
     uint32_t exit_observed;
 };
 
-static bool const_nonzero(const struct ir_block *b, ir_ref v)
+static bool is_const(const struct ir_block *b, ir_ref v, bool nonzero)
 {
-    return v != IR_NONE && b->ins[v].op == IR_CONST && b->ins[v].imm != 0;
+    return v != IR_NONE && b->ins[v].op == IR_CONST &&
+           (b->ins[v].imm != 0) == nonzero;
 }
 
 static void use(struct ir_block *b, ir_ref v, unsigned at)
@@ -71,6 +72,11 @@ static void analyse_flags(struct walk *w, struct ir_ins *f, unsigned at)
     uint32_t written = flag_kinds[f->reg].written;
     uint32_t tested = flag_kinds[f->reg].tested;
 
+    /* A shift by 0 changes no flags. */
+    if (tested == written && is_const(w->b, f->arg[2], false)) {
+        f->dead = true;
+        return;
+    }
     f->need = (uint16_t)(w->need & written);
     f->observed = (uint16_t)(w->observed & written);
     if (!(f->need | f->observed)) {
@@ -78,7 +84,7 @@ static void analyse_flags(struct walk *w, struct ir_ins *f, unsigned at)
         return;
     }
     /* Shifts by a constant that is not 0 always write their flags. */
-    if (tested == written && const_nonzero(w->b, f->arg[2]))
+    if (tested == written && is_const(w->b, f->arg[2], true))
         tested = 0;
     w->need &= ~written;
     w->observed &= ~written;

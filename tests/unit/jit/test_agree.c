@@ -1,7 +1,8 @@
 /*
  * Interpreter and JIT agree: random valid instructions run by both from the
  * same state, in 16, 32 and 64-bit code, end in the same registers, flags and
- * memory.  COPAL_SEED=n repeats a run, COPAL_ROUNDS=n makes it longer.
+ * memory.  COPAL_SEED=n repeats a run, COPAL_ROUNDS=n makes it longer,
+ * COPAL_PROGRAM=n runs the program of that number first.
  */
 
 #include <stdio.h>
@@ -149,6 +150,18 @@ static const char *difference(struct box *a, struct box *b)
     return NULL;
 }
 
+/* The first bytes that differ. */
+static void print_memory(struct box *a, struct box *b)
+{
+    for (unsigned at = 0, shown = 0; at < BOX_RAM && shown < 8; at++) {
+        if (*box_at(a, at) == *box_at(b, at))
+            continue;
+        printf("memory %x: interp %02x jit %02x\n", at, *box_at(a, at),
+               *box_at(b, at));
+        shown++;
+    }
+}
+
 static uint64_t setting(const char *name, uint64_t otherwise)
 {
     const char *text = getenv(name);
@@ -170,6 +183,7 @@ static const char *compare(struct box *(*make)(void), uint64_t seed,
     what = difference(a, b);
     if (print && what) {
         print_program(a, seed, make);
+        print_memory(a, b);
         print_state("interp", a);
         print_state("jit   ", b);
     }
@@ -201,6 +215,10 @@ START_TEST(test_engines_agree_on_random_programs)
     uint64_t seed = setting("COPAL_SEED", 20261121);
     uint64_t rounds = setting("COPAL_ROUNDS", ROUNDS);
 
+    uint64_t one = setting("COPAL_PROGRAM", 0);
+
+    for (unsigned i = 0; one && i < 3; i++)
+        compare_or_fail(makers[i], i, one);
     printf("engines agree: COPAL_SEED=%llu COPAL_ROUNDS=%llu\n",
            (unsigned long long)seed, (unsigned long long)rounds);
     for (uint64_t i = 0; i < rounds; i++)
