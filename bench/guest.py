@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Copal against QEMU's translator and against the processor itself:
-bench/guest.py [--rounds N] [--copal FILE] [ROW...]
+bench/guest.py [--rounds N] [--cpu] [--copal FILE] [ROW...]
 
 Builds bench/guest/*.c, starts it three times (natively, in a Debian guest
 under Copal and in the same guest under QEMU) and has the three run one row
 after the other, taking turns.  The clock is the host's, read when BEGIN and
-END arrive on the serial port.  The three must find the same results.
-Prints a table in markdown with the medians of the rounds."""
+END arrive on the serial port; with --cpu it is the processor time that the
+process has used by then, for a machine that others use too (natively, that
+leaves out the children of pipes and fork-exec).  The three must find the same
+results.  Prints a table in markdown with the medians of the rounds."""
 import argparse, os, pathlib, select, statistics, subprocess, sys, tempfile
 import time
 
@@ -38,9 +40,15 @@ class Failed(Exception):
 class Side:
     """A program that serves rows over its standard input and output."""
 
-    def __init__(self, name, command, env=None):
+    def __init__(self, name, command, cpu, env=None):
         self.name, self.command, self.env = name, command, env
-        self.child = None
+        self.cpu, self.child = cpu, None
+
+    def now(self):
+        if not self.cpu:
+            return time.monotonic()
+        # The clock of a process as Linux numbers it: clock_getcpuclockid(3).
+        return time.clock_gettime(~self.child.pid << 3 | 2)
 
     def start(self):
         self.child = subprocess.Popen(
@@ -75,7 +83,7 @@ class Side:
                                               left)[0]:
                 raise Failed(f"no {word} within {limit} s")
             data = os.read(self.child.stdout.fileno(), 65536)
-            self.arrived = time.monotonic()
+            self.arrived = self.now()
             if not data:
                 raise Failed(f"ended before {word}")
             self.pending += data
@@ -112,7 +120,7 @@ def pack(folder, initrd):
     (folder / "initrd").write_bytes(first + bytes(-len(first) % 4) + ours)
 
 
-def sides(folder, copal):
+def sides(folder, copal, cpu):
     guest = CACHE / "guests/amd64"
     if not (guest / "initrd").exists():
         sys.exit("There is no guest: run tools/guest.sh amd64 first.")
@@ -122,9 +130,10 @@ def sides(folder, copal):
               "-no-reboot"]
     env = dict(os.environ, GLIBC_TUNABLES=TUNABLES,
                BENCH_TINY=str(folder / "tiny"))
-    return [Side("native", [folder / "bench", "serve"], env),
-            Side("copal", [copal, *common]),
-            Side("qemu", ["qemu-system-x86_64", "-accel", "tcg", *common])]
+    return [Side("native", [folder / "bench", "serve"], cpu, env),
+            Side("copal", [copal, *common], cpu),
+            Side("qemu", ["qemu-system-x86_64", "-accel", "tcg", *common],
+                 cpu)]
 
 
 def run_round(row, players):
@@ -180,6 +189,7 @@ def main():
     p = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--cpu", action="store_true")
     p.add_argument("--copal", default=HERE.parent / "build/release/copal")
     p.add_argument("rows", nargs="*", metavar="ROW")
     a = p.parse_args()
@@ -190,7 +200,7 @@ def main():
         known = subprocess.run([folder / "bench", "list"], text=True,
                                check=True, stdout=subprocess.PIPE)
         rows = a.rows or known.stdout.split()
-        players = sides(folder, a.copal)
+        players = sides(folder, a.copal, a.cpu)
         times = {row: {side.name: [] for side in players} for row in rows}
         try:
             for number in range(a.rounds):

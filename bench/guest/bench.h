@@ -10,7 +10,8 @@
 #define PAGE 4096u
 #define ARENA_BYTES (16u << 20)
 
-/* The count is fixed, so that native runs take between 0.05 and 0.3 s. */
+/* The count is fixed: natively most rows take 0.05 to 0.3 s, those that
+ * emulators find hard less. */
 struct row {
     const char *name;
     void (*prepare)(unsigned char *arena); /* not timed; may be NULL */

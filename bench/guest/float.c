@@ -150,7 +150,7 @@ const struct row float_rows[] = {
     {"sse-scalar-mixed", NULL, run_scalar_mixed, 4000000},
     {"sse-packed-float", NULL, run_packed_float, 15000000},
     {"sse-packed-integer", fill_vectors, run_packed_integer, 60000},
-    {"x87", NULL, run_x87, 8000000},
-    {"x87-mixed", NULL, run_x87_mixed, 4000000},
+    {"x87", NULL, run_x87, 2000000},
+    {"x87-mixed", NULL, run_x87_mixed, 1000000},
     {NULL, NULL, NULL, 0},
 };

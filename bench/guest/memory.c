@@ -133,10 +133,10 @@ const struct row memory_rows[] = {
     {"fill-16k", NULL, run_fill, 100000},
     {"chase-8-pages", link_8, run_chase, 60000007},
     {"chase-512-pages", link_512, run_chase, 6000007},
-    {"chase-16m", link_all, run_chase, 600007},
+    {"chase-16m", link_all, run_chase, 1500007},
     {"memcpy-4k", fill_random, run_memcpy, 1500000},
     {"byte-loop-4k", fill_random, run_byte_loop, 60000},
-    {"rep-movsb-4k", fill_random, run_movsb, 1000000},
-    {"rep-stosq-4k", NULL, run_stosq, 1000000},
+    {"rep-movsb-4k", fill_random, run_movsb, 200000},
+    {"rep-stosq-4k", NULL, run_stosq, 500000},
     {NULL, NULL, NULL, 0},
 };

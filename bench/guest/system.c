@@ -136,7 +136,7 @@ static uint64_t run_self_modifying(unsigned char *arena, unsigned count)
 const struct row system_rows[] = {
     {"syscalls", NULL, run_syscalls, 500000},
     {"pipes", NULL, run_pipes, 20000},
-    {"page-faults", NULL, run_faults, 400},
+    {"page-faults", NULL, run_faults, 200},
     {"fork-exec", NULL, run_exec, 300},
     {"self-modifying", NULL, run_self_modifying, 100000},
     {NULL, NULL, NULL, 0},

@@ -354,12 +354,14 @@ static void shift_const(struct emit *e, const struct ir_ins *i, unsigned count,
         flags_made(e, f, false);
 }
 
-/* A count of 0 changes no flags. */
+/* A count of 0 changes no flags; 4 bytes are extended all the same. */
 static void shift_none(struct emit *e, const struct ir_ins *i)
 {
     unsigned dst = value_dst(e, i->arg[0], IR_NONE);
 
     move_value(e, i->size, dst, i->arg[0]);
+    if (i->size == 4)
+        as_mov(&e->as, 4, dst, rm_reg(dst));
     value_is_in(e, dst);
 }
 
