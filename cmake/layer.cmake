@@ -1,11 +1,9 @@
 # One static library a layer, named copal_<layer>; its sources are found by
 # folder, so a new file needs no line here.
 
-# The host as the folders of jit/ call it.
+# The folder of jit/ that generates code for this host.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
   set(COPAL_HOST x86_64)
-elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
-  set(COPAL_HOST arm64)
 else()
   set(COPAL_HOST none)
 endif()

@@ -79,13 +79,19 @@ static uint32_t fpu_mode(const struct cpu *cpu)
     return mode;
 }
 
+static bool checks_alignment(const struct cpu *cpu)
+{
+    return cpu->cpl == 3 && (cpu->cr0 & CR0_AM) && (cpu->eflags & FLAG_AC);
+}
+
 void cpu_update_mode(struct cpu *cpu)
 {
     enum mmu_bank who = mmu_bank_for(&cpu->mmu, cpu->cpl,
                                      cpu->eflags & FLAG_AC);
 
     cpu->mode = segment_mode(cpu) | fpu_mode(cpu) |
-                (cpu_protected(cpu) ? MODE_PE : 0);
+                (cpu_protected(cpu) ? MODE_PE : 0) |
+                (checks_alignment(cpu) ? MODE_ALIGN : 0);
     if (who != cpu->mmu.who)
         mmu_set_who(&cpu->mmu, who);
 }
@@ -99,7 +105,7 @@ static uint32_t computed_stop(const struct cpu *cpu)
     if (cpu->nmi_pending && !cpu->nmi_masked)
         stop |= CPU_STOP_NMI;
     if ((cpu->eflags & (FLAG_TF | FLAG_RF)) || cpu->pending_db ||
-        debug_armed(cpu))
+        debug_armed(cpu) || debug_virtual_interrupt(cpu))
         stop |= CPU_STOP_TRAP;
     return stop;
 }

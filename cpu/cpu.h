@@ -91,7 +91,8 @@ enum cpu_mode {
     MODE_NO_FPU = 1 << 7,  /* CR0.TS or EM set: x87, MMX trap */
     MODE_NO_SSE = 1 << 8,  /* SSE traps: TS, EM, or OSFXSR clear */
     MODE_FPU_EXC = 1 << 9, /* x87 or SSE exceptions unmasked */
-    MODE_BITS = 10,
+    MODE_ALIGN = 1 << 10,  /* alignment is checked: CPL 3, CR0.AM, EFLAGS.AC */
+    MODE_BITS = 11,
 };
 
 /* Reasons in cpu.stop.  Translated code tests the whole word. */

@@ -121,6 +121,8 @@ void debug_step_begin(struct cpu *cpu)
 
     if (cpu->pending_db && !held)
         trap(cpu, cpu->pending_db);
+    if (unlikely(debug_virtual_interrupt(cpu)))
+        cpu_raise_error(cpu, EXC_GP, 0);
     if (resume) {
         cpu->eflags &= ~(uint32_t)FLAG_RF;
         cpu_update_stop(cpu);
@@ -134,12 +136,13 @@ void debug_step_begin(struct cpu *cpu)
 }
 
 /* A string instruction stopped between two elements goes on later: its
- * breakpoint has been reported already. */
+ * breakpoint has been reported already, and the flags that a trap pushes say
+ * so (SDM vol. 3, 17.3.1.1). */
 static void resume_string(struct cpu *cpu, const struct insn *in,
                           uint64_t start)
 {
     if ((insn_info[in->id].attrs & A_REP) && cpu->rip == start &&
-        (in->prefixes & (PREFIX_REP | PREFIX_REPNE)) && debug_armed(cpu)) {
+        (in->prefixes & (PREFIX_REP | PREFIX_REPNE))) {
         cpu->eflags |= FLAG_RF;
         cpu_update_stop(cpu);
     }

@@ -38,8 +38,8 @@ enum {
     DR7_GD = 1 << 13,
 };
 
-/* Before the instruction at rip is fetched: raises the trap that is due, then
- * code breakpoints. */
+/* Before the instruction at rip is fetched: raises the trap that is due, the
+ * fault of a virtual interrupt, then code breakpoints. */
 void debug_step_begin(struct cpu *cpu);
 /* After it: rip is the next instruction, start was its own.  Raises the traps
  * it caused and ends the interrupt shadow. */
@@ -48,6 +48,17 @@ void debug_step_end(struct cpu *cpu, const struct insn *in, uint64_t start);
 static inline bool debug_armed(const struct cpu *cpu)
 {
     return cpu->dr[7] & DR7_ENABLES;
+}
+
+/* VIF and VIP both set where the processor heeds them: the next instruction
+ * is a #GP (SDM vol. 3, 20.3.2 and 20.4). */
+static inline bool debug_virtual_interrupt(const struct cpu *cpu)
+{
+    const uint32_t both = FLAG_VIF | FLAG_VIP;
+    uint64_t enable = cpu->eflags & FLAG_VM ? CR4_VME : CR4_PVI;
+
+    return (cpu->eflags & both) == both && cpu->cpl == 3 &&
+           (cpu->cr4 & enable) && (cpu->eflags & FLAG_IOPL) != FLAG_IOPL;
 }
 
 /* DR0-3 or DR7 changed: tells the MMU which pages to watch. */

@@ -291,6 +291,22 @@ static void span_on(const struct block *b, uint64_t page, uint64_t *at,
     *size = first ? b->bytes1 : (unsigned)(b->bytes - b->bytes1);
 }
 
+bool blocks_hit(const struct block_table *t, uint64_t ram_at, unsigned size)
+{
+    uint64_t page = ram_at >> PAGE_BITS, at;
+    unsigned len;
+
+    if (!(t->mmu->pm->ram.code_bits[page] & ram_granules(ram_at, size)))
+        return false;
+    for (const struct block *b = t->page[page]; b;
+         b = b->page_next[page_slot(b, page)]) {
+        span_on(b, page, &at, &len);
+        if (at < ram_at + size && ram_at < at + len)
+            return true;
+    }
+    return false;
+}
+
 bool blocks_invalidate(struct block_table *t, uint64_t ram_at, unsigned size)
 {
     uint64_t page = ram_at >> PAGE_BITS, bits = 0, at;

@@ -115,6 +115,9 @@ void blocks_link(struct block_table *t, struct block_exit *x, struct block *b,
 
 void blocks_remove(struct block_table *t, struct block *b);
 
+/* Is there a block on [ram_at, +size), within one page? */
+bool blocks_hit(const struct block_table *t, uint64_t ram_at, unsigned size);
+
 /* Drops what overlaps [ram_at, +size) in one page and renews the page's code
  * bits.  True if anything was dropped. */
 bool blocks_invalidate(struct block_table *t, uint64_t ram_at, unsigned size);

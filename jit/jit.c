@@ -60,11 +60,27 @@ static bool access_pointer(struct cpu *cpu, struct jit_frame *f, unsigned n)
     return true;
 }
 
-static bool is_ram(struct cpu *cpu, laddr la)
+/* Would a store of n bytes, which may be done, change translated code?  A page
+ * with code has no plain write entry. */
+static bool hits_code(struct cpu *cpu, laddr la, unsigned n)
 {
+    const struct jit *j = cpu->engine_data;
     uint64_t run;
 
-    return mmu_run(&cpu->mmu, la, 1, ACCESS_READ, &run);
+    if (mmu_run(&cpu->mmu, la, n, ACCESS_WRITE, &run) && run == n)
+        return false;
+    while (n) {
+        unsigned room = PAGE_SIZE - (unsigned)(la & (PAGE_SIZE - 1));
+        unsigned part = n < room ? n : room;
+        const uint8_t *p = mmu_run(&cpu->mmu, la, 1, ACCESS_READ, &run);
+
+        if (p && blocks_hit(&j->blocks,
+                            (uint64_t)(p - cpu->mmu.pm->ram.mem.rw), part))
+            return true;
+        la += part;
+        n -= part;
+    }
+    return false;
 }
 
 bool jit_access(struct cpu *cpu)
@@ -86,14 +102,15 @@ bool jit_access(struct cpu *cpu)
             return mmu_read_bytes(&cpu->mmu, f->la, &f->value, n);
         return mmu_read(&cpu->mmu, f->la, n, &f->value.u64[0]);
     }
-    /* A store that hits translated code is done again by the interpreter, so
-     * that the next instruction is looked up afresh.  Not one to a device,
-     * whose DMA may have hit code: a device sees each store once. */
-    f->code_changed = false;
-    if (n > 8 ? !mmu_write_bytes(&cpu->mmu, f->la, &f->value, n)
-              : !mmu_write(&cpu->mmu, f->la, n, f->value.u64[0]))
+    /* A store to translated code is left to the interpreter, so that the next
+     * instruction is looked up afresh.  It must not be done here first: it may
+     * change the instruction that the interpreter is about to decode. */
+    if (cpu->mmu.watch_count ||
+        !mmu_probe(&cpu->mmu, f->la, n, ACCESS_WRITE) ||
+        hits_code(cpu, f->la, n))
         return false;
-    return !f->code_changed || !is_ram(cpu, f->la);
+    return n > 8 ? mmu_write_bytes(&cpu->mmu, f->la, &f->value, n)
+                 : mmu_write(&cpu->mmu, f->la, n, f->value.u64[0]);
 }
 
 void jit_flags(struct cpu *cpu)
@@ -283,13 +300,6 @@ static bool second_page_is(struct cpu *cpu, const struct block *b, laddr la)
            tlb_link(la2, at) == b->link2;
 }
 
-static bool mode_is_translated(struct cpu *cpu)
-{
-    bool ac = cpu->cpl == 3 && (cpu->cr0 & CR0_AM) && (cpu->eflags & FLAG_AC);
-
-    return !ac;
-}
-
 /* The block at rip, or NULL: this instruction is the interpreter's. */
 static struct block *find(struct jit *j, struct cpu *cpu, laddr *la)
 {
@@ -297,7 +307,8 @@ static struct block *find(struct jit *j, struct cpu *cpu, laddr *la)
     bool code64 = cpu->mode & MODE_CODE64;
     struct block *b;
 
-    if (!mode_is_translated(cpu) ||
+    /* Alignment checks are the interpreter's. */
+    if ((cpu->mode & MODE_ALIGN) ||
         (code64 && bits_sext(cpu->rip, 48) != cpu->rip)) {
         cpu->stats->fallback_mode++;
         return NULL;

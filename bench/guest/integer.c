@@ -60,8 +60,8 @@ static uint64_t run_branches(unsigned char *arena, unsigned count)
     return steps;
 }
 
-STANDALONE __attribute__((optimize("no-optimize-sibling-calls"))) static
-    uint64_t
+STANDALONE
+    __attribute__((optimize("no-optimize-sibling-calls"))) static uint64_t
     fibonacci(unsigned n)
 {
     return n < 2 ? n : fibonacci(n - 1) + fibonacci(n - 2);
@@ -74,21 +74,21 @@ static uint64_t run_calls(unsigned char *arena, unsigned count)
 }
 
 /* Functions that differ, so that the compiler keeps all of them. */
-#define FUNCTION(n)                                                            \
-    STANDALONE static uint64_t function_##n(uint64_t x)                        \
-    {                                                                          \
-        return (x ^ n) + (x >> (n + 1));                                       \
+#define FUNCTION(n)                                     \
+    STANDALONE static uint64_t function_##n(uint64_t x) \
+    {                                                   \
+        return (x ^ n) + (x >> (n + 1));                \
     }
-FUNCTION(0) FUNCTION(1) FUNCTION(2) FUNCTION(3)
-FUNCTION(4) FUNCTION(5) FUNCTION(6) FUNCTION(7)
-FUNCTION(8) FUNCTION(9) FUNCTION(10) FUNCTION(11)
-FUNCTION(12) FUNCTION(13) FUNCTION(14) FUNCTION(15)
+FUNCTION(0)
+FUNCTION(1) FUNCTION(2) FUNCTION(3) FUNCTION(4) FUNCTION(5) FUNCTION(6)
+    FUNCTION(7) FUNCTION(8) FUNCTION(9) FUNCTION(10) FUNCTION(11) FUNCTION(12)
+        FUNCTION(13) FUNCTION(14) FUNCTION(15)
 
-static uint64_t (*const functions[TABLE])(uint64_t) = {
-    function_0,  function_1,  function_2,  function_3,
-    function_4,  function_5,  function_6,  function_7,
-    function_8,  function_9,  function_10, function_11,
-    function_12, function_13, function_14, function_15,
+            static uint64_t (*const functions[TABLE])(uint64_t) = {
+                function_0,  function_1,  function_2,  function_3,
+                function_4,  function_5,  function_6,  function_7,
+                function_8,  function_9,  function_10, function_11,
+                function_12, function_13, function_14, function_15,
 };
 
 static uint64_t run_indirect_calls(unsigned char *arena, unsigned count)
@@ -105,10 +105,9 @@ static uint64_t run_indirect_calls(unsigned char *arena, unsigned count)
  * operation through a table. */
 enum operation { ADD, XOR, SHIFT, SWAP, DECREMENT, REPEAT, HALT };
 
-static const unsigned char program[] = {ADD,  XOR,   SHIFT, ADD,       SWAP,
-                                        ADD,  SHIFT, XOR,   SWAP,      XOR,
-                                        ADD,  SHIFT, SWAP,  DECREMENT, REPEAT,
-                                        HALT};
+static const unsigned char program[] = {
+    ADD,  XOR, SHIFT, ADD,   SWAP, ADD,       SHIFT,  XOR,
+    SWAP, XOR, ADD,   SHIFT, SWAP, DECREMENT, REPEAT, HALT};
 
 static uint64_t run_threaded(unsigned char *arena, unsigned count)
 {

@@ -231,6 +231,35 @@ static void flags_by_c(struct emit *e, const struct ir_ins *i)
     e->flags_def = IR_NONE;
 }
 
+/* CF = OF = the product does not fit its low half; SF, ZF and PF by that half,
+ * AF = 0: what TEST makes. */
+static void flags_of_product(struct emit *e, const struct ir_ins *i)
+{
+    unsigned n = i->size, low = value_reg(e, i->arg[0], n);
+    unsigned high = value_reg(e, i->arg[1], n), over;
+
+    flags_clobber(e);
+    over = temp_new(e);
+    if (i->reg == FLAGKIND_imul) {
+        as_mov(&e->as, 8, HRAX, rm_reg(low));
+        as_shift_imm(&e->as, 7, n, rm_reg(HRAX), 8 * n - 1);
+        as_alu(&e->as, ALU_CMP, n, HRAX, rm_reg(high));
+    } else {
+        as_test(&e->as, n, rm_reg(high), high);
+    }
+    as_setcc(&e->as, CC_NE, rm_reg(over));
+    as_movzx(&e->as, 1, over, rm_reg(over));
+    as_test(&e->as, n, rm_reg(low), low);
+    as_byte(&e->as, 0x9f); /* LAHF */
+    as_alu_imm(&e->as, ALU_AND, 4, rm_reg(HRAX), 0xff00);
+    as_alu(&e->as, ALU_OR, 4, HRAX, rm_reg(over));
+    as_shift_imm(&e->as, 4, 4, rm_reg(over), AFLAGS_SHIFT);
+    as_alu(&e->as, ALU_OR, 4, HRAX, rm_reg(over));
+    as_mov_to(&e->as, 2, ENV(aflags), HRAX);
+    e->env_flags = FLAGS_ARITH;
+    e->flags_def = IR_NONE;
+}
+
 void emit_flags(struct emit *e, const struct ir_ins *i)
 {
     unsigned r;
@@ -250,6 +279,8 @@ void emit_flags(struct emit *e, const struct ir_ins *i)
         as_setcc(&e->as, CC_E, rm_reg(r));
         set_one(e, r, 6);
         break;
+    case FLAGKIND_mul:
+    case FLAGKIND_imul: flags_of_product(e, i); break;
     default: flags_by_c(e, i); break;
     }
 }

@@ -17,8 +17,8 @@
 
 enum {
     CHUNK = 1024,       /* bytes of code of one program */
-    STEP = 16,          /* a start every so many bytes */
-    BUDGET = 120,       /* instructions of one start */
+    STEP = 32,          /* a start every so many bytes */
+    BUDGET = 40,        /* instructions of one start */
     CODE_CACHE = 256 << 10, /* small: blocks are evicted too */
     TABLES = 0x3000,    /* GDT, and IDT behind it */
     IDT_AT = TABLES + PAGE_SIZE,

@@ -5,8 +5,10 @@
  * the end, so must all RAM, all devices and what was said on the serial port.
  *
  * A difference is hunted down by running the guest again from the start, which
- * gives the same run: first for the slice, then, halving it, for the fewest
- * instructions of that slice after which the machines differ.
+ * gives the same run: first for the slice; then for the fewest instructions of
+ * it after which the machines differ, which is the end of a translated block
+ * (the JIT steps what its budget cuts off); then for the latest instruction
+ * from which a block up to that end still differs.
  *
  * Exit code: 0 no difference, 1 a difference, 2 cannot run, 77 no such guest.
  */
@@ -232,21 +234,24 @@ static uint64_t find_slice(const struct settings *s, uint64_t good,
     return bad;
 }
 
-/* A pair that has run n instructions of slice number `slice`. */
+/* A pair that has run so many instructions of slice number `slice`, the JIT
+ * beginning a block after the first part. */
 static struct pair *pair_within(const struct settings *s, uint64_t slice,
-                                uint64_t n)
+                                uint64_t first, uint64_t then)
 {
     struct pair *p = new_pair(s);
 
     pair_replay(p, slice - 1);
     pair_next_length(p);
-    pair_run(p, n);
+    pair_run(p, first);
+    pair_run(p, then);
     return p;
 }
 
-static bool differs_after(const struct settings *s, uint64_t slice, uint64_t n)
+static bool differs_after(const struct settings *s, uint64_t slice,
+                          uint64_t first, uint64_t then)
 {
-    struct pair *p = pair_within(s, slice, n);
+    struct pair *p = pair_within(s, slice, first, then);
     bool differs = pair_compare_all(p) != NULL;
 
     pair_free(p);
@@ -273,7 +278,24 @@ static uint64_t find_length(const struct settings *s, uint64_t slice)
     while (differing - same > 1) {
         uint64_t middle = same + (differing - same) / 2;
 
-        if (differs_after(s, slice, middle))
+        if (differs_after(s, slice, 0, middle))
+            differing = middle;
+        else
+            same = middle;
+    }
+    return differing;
+}
+
+/* Of the n instructions that end with a difference, how many come before the
+ * one that makes it. */
+static uint64_t find_insn(const struct settings *s, uint64_t slice, uint64_t n)
+{
+    uint64_t differing = n > PAIR_BLOCK ? n - PAIR_BLOCK : 0, same = n;
+
+    while (same - differing > 1) {
+        uint64_t middle = differing + (same - differing) / 2;
+
+        if (differs_after(s, slice, middle, n - middle))
             differing = middle;
         else
             same = middle;
@@ -282,13 +304,14 @@ static uint64_t find_length(const struct settings *s, uint64_t slice)
 }
 
 /* What the interpreter executes up to the difference. */
-static void print_trail(const struct settings *s, uint64_t slice, uint64_t n)
+static void print_trail(const struct settings *s, uint64_t slice,
+                        uint64_t culprit, uint64_t n)
 {
     uint64_t skipped = n > TRAIL ? n - TRAIL : 0;
-    struct pair *p = pair_within(s, slice, skipped);
+    struct pair *p = pair_within(s, slice, skipped, 0);
 
-    printf("the last instructions of the interpreter, the differing one last:\n");
     for (uint64_t i = skipped; i < n; i++) {
+        printf("%s", i == culprit ? "->" : "  ");
         report_insn(&p->interp.pc);
         run_slice(&p->interp.pc, 1);
     }
@@ -299,12 +322,14 @@ static void hunt(const struct settings *s, uint64_t good, uint64_t bad)
 {
     uint64_t slice = find_slice(s, good, bad);
     uint64_t n = find_length(s, slice);
-    struct pair *p = pair_within(s, slice, n);
+    uint64_t culprit = find_insn(s, slice, n);
+    struct pair *p = pair_within(s, slice, 0, n);
     const char *what = pair_compare_all(p);
 
     printf("slice %" PRIu64 ", after %" PRIu64 " instructions of it: %s\n",
            slice, n, what ? what : "equal when run again");
-    print_trail(s, slice, n);
+    printf("what ran up to there, the differing instruction marked:\n");
+    print_trail(s, slice, culprit, n);
     report_states(p);
     pair_free(p);
 }

@@ -95,7 +95,8 @@ static bool is_group_alias(const struct subject *s)
     }
 }
 
-/* Without a coprocessor its instructions read memory and do nothing more. */
+/* Without a coprocessor its instructions read memory and do nothing more: no
+ * stores, no FNSTSW AX, no FCOMI. */
 static bool is_coprocessor(const struct subject *s)
 {
     uint8_t op = opcode(s);
@@ -104,7 +105,8 @@ static bool is_coprocessor(const struct subject *s)
         return false;
     return !s->known ||
            (s->in.op[0].kind == OPND_MEM && (s->in.op[0].access & ACC_W)) ||
-           s->in.op[0].kind == OPND_GPR;
+           s->in.op[0].kind == OPND_GPR ||
+           flag_effects[insn_info[s->in.id].flags].written;
 }
 
 /* --- 8086 --- */
@@ -246,7 +248,7 @@ const struct rule rules[] = {
     {"lock", "LOCK was allowed before any instruction", CPU_8086 | CPU_80286,
      is_bad_lock},
     {"length", "more than 10 bytes were too long", CPU_80286, is_long},
-    {"coprocessor", "x87 stores did nothing without an x87",
+    {"coprocessor", "x87 stores and FCOMI did nothing without an x87",
      CPU_8086 | CPU_80286, is_coprocessor},
     {"fs-gs", "FS and GS did not exist", CPU_80286, is_fs_gs},
     {"string-fault", "string registers were not restored after a fault",

@@ -177,6 +177,26 @@ START_TEST(test_a_store_into_itself_counts_the_next_time)
 }
 END_TEST
 
+/* MOV byte [its own opcode], HLT's: the instruction is done as it was when it
+ * began. */
+static void store_own_opcode(struct pen *p)
+{
+    paddr at;
+
+    mov_ebx(p, 1);
+    at = p->at;
+    mov_byte(p, (uint32_t)at, 0xf4);
+    PEN(p, 0x0f, 0xb6, 0x1c, 0x25); /* MOVZX EBX, byte [it] */
+    pen_32(p, (uint32_t)at);
+    hlt(p);
+}
+
+START_TEST(test_a_store_over_its_own_opcode_is_completed)
+{
+    expect(store_own_opcode, 0xf4);
+}
+END_TEST
+
 /* The store changes the opcode of what follows: INC EBX becomes DEC EBX. */
 static void store_opcode(struct pen *p)
 {
@@ -735,6 +755,7 @@ SUITE("self-modifying code",
       test_a_store_ahead_in_the_same_block_is_seen,
       test_a_store_into_the_next_instruction_is_seen,
       test_a_store_into_itself_counts_the_next_time,
+      test_a_store_over_its_own_opcode_is_completed,
       test_a_changed_opcode_is_decoded_again,
       test_a_store_that_reaches_into_a_block_drops_it,
       test_code_rewritten_a_thousand_times_is_right_each_time,
