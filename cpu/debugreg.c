@@ -141,6 +141,8 @@ void debug_step_begin(struct cpu *cpu)
 static void resume_string(struct cpu *cpu, const struct insn *in,
                           uint64_t start)
 {
+    if (!debug_armed(cpu) && !cpu->step_trap)
+        return; /* nobody could tell, and engines step when they like */
     if ((insn_info[in->id].attrs & A_REP) && cpu->rip == start &&
         (in->prefixes & (PREFIX_REP | PREFIX_REPNE))) {
         cpu->eflags |= FLAG_RF;

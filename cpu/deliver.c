@@ -190,14 +190,17 @@ static void push_v86_segments(const struct cpu *cpu, struct stack *st)
 }
 
 /* The part after all checks of selectors: may still fault on the stack, on
- * the instruction pointer, and on paging. */
-static void enter_handler(struct cpu *cpu, struct stack *st,
-                          struct descriptor *cs, const struct gate *g)
+ * the instruction pointer, and on paging.  ss: NULL if it stays. */
+static void enter_handler(struct cpu *cpu, const struct stack *st,
+                          struct descriptor *cs, struct descriptor *ss,
+                          const struct gate *g)
 {
     stack_check(cpu, st);
     if (!segment_holds_ip(cpu, cs, g->offset))
         segment_fault(cpu, EXC_GP, 0);
     descriptor_touch(cpu, cs);
+    if (ss)
+        descriptor_touch(cpu, ss);
     stack_write(cpu, st);
     stack_commit(cpu, st);
 }
@@ -224,7 +227,7 @@ static void deliver_inner(struct cpu *cpu, const struct event *e,
 {
     unsigned level = descriptor_dpl(cs);
     bool v86 = cpu->eflags & FLAG_VM;
-    struct segment ss;
+    struct descriptor ss;
     struct stack st;
     uint64_t esp;
 
@@ -235,8 +238,8 @@ static void deliver_inner(struct cpu *cpu, const struct event *e,
     stack_push(&st, cpu->seg[SS].sel);
     stack_push(&st, cpu->gpr[RSP]);
     push_return(cpu, &st, e);
-    enter_handler(cpu, &st, cs, g);
-    cpu->seg[SS] = ss;
+    enter_handler(cpu, &st, cs, &ss, g);
+    segment_set(&cpu->seg[SS], ss.sel, &ss);
     if (v86)
         leave_v86(cpu);
     transfer_commit(cpu, cs, level, g->offset);
@@ -250,7 +253,7 @@ static void deliver_same(struct cpu *cpu, const struct event *e,
 
     stack_begin(&st, cpu, g->type & 8 ? 4 : 2);
     push_return(cpu, &st, e);
-    enter_handler(cpu, &st, cs, g);
+    enter_handler(cpu, &st, cs, NULL, g);
     transfer_commit(cpu, cs, cpu->cpl, g->offset);
     finish(cpu, flags_to_clear(g));
 }
@@ -274,7 +277,7 @@ static void deliver_long(struct cpu *cpu, const struct event *e,
                          const struct gate *g, struct descriptor *cs)
 {
     unsigned level = handler_level(cpu, cs), ist = g->count & 7;
-    struct segment ss = {0};
+    struct descriptor ss = {0};
     uint64_t rsp = cpu->gpr[RSP];
     struct stack st;
 
@@ -286,7 +289,7 @@ static void deliver_long(struct cpu *cpu, const struct event *e,
     stack_push(&st, cpu->seg[SS].sel);
     stack_push(&st, cpu->gpr[RSP]);
     push_return(cpu, &st, e);
-    enter_handler(cpu, &st, cs, g);
+    enter_handler(cpu, &st, cs, NULL, g);
     if (level < cpu->cpl)
         segment_set_null(&cpu->seg[SS], (uint16_t)level);
     transfer_commit(cpu, cs, level, g->offset);

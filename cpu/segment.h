@@ -125,10 +125,13 @@ void segment_set_null(struct segment *s, uint16_t sel);
 /* Real mode: selector and base; virtual-8086 mode: everything fixed. */
 void segment_set_real(struct cpu *cpu, unsigned seg, uint16_t sel);
 
-/* SS for code at cpl: raises ss_fault(sel) for a bad one (#GP, or #TS in
- * transfers inward), #SS(sel) for one not present.  sel is not null. */
+/* SS for code at cpl: raises fault(sel) for a bad one (#GP, or #TS in
+ * transfers inward), #SS(sel) for one not present. */
 void segment_need_stack(struct cpu *cpu, uint16_t sel, unsigned cpl,
                         enum vector fault, struct descriptor *d);
+/* The same without the check of presence. */
+void segment_check_stack(struct cpu *cpu, uint16_t sel, unsigned cpl,
+                         enum vector fault, struct descriptor *d);
 
 /* MOV, POP and LxS to a data segment register or SS, in any mode: checks,
  * then loads.  Calls cpu_update_mode. */

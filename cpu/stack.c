@@ -26,13 +26,13 @@ void stack_begin(struct stack *st, const struct cpu *cpu, unsigned size)
 }
 
 void stack_begin_new(struct stack *st, const struct cpu *cpu,
-                     const struct segment *ss, uint64_t sp, unsigned cpl,
+                     const struct descriptor *ss, uint64_t sp, unsigned cpl,
                      unsigned size)
 {
-    st->ss = *ss;
+    segment_set(&st->ss, ss->sel, ss);
     st->wide = !(ss->attr & ATTR_P);
     st->top = sp;
-    st->mask = mask_of(ss, st->wide);
+    st->mask = mask_of(&st->ss, st->wide);
     st->cpl = cpl;
     st->error = selector_error(cpu, ss->sel);
     st->size = size;

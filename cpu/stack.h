@@ -14,6 +14,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/fault.h"
+#include "cpu/segment.h"
 
 enum { STACK_FRAME_MAX = 40 }; /* call gate: 31 parameters and 4 */
 
@@ -31,10 +32,10 @@ struct stack {
 
 /* The current stack; a frame that does not fit is #SS(0). */
 void stack_begin(struct stack *st, const struct cpu *cpu, unsigned size);
-/* Another one, for code at cpl; ss unusable means 64-bit mode.  #SS names its
+/* Another one, for code at cpl; ss is null for 64-bit mode.  #SS names its
  * selector. */
 void stack_begin_new(struct stack *st, const struct cpu *cpu,
-                     const struct segment *ss, uint64_t sp, unsigned cpl,
+                     const struct descriptor *ss, uint64_t sp, unsigned cpl,
                      unsigned size);
 void stack_push(struct stack *st, uint64_t value);
 

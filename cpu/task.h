@@ -18,9 +18,9 @@
 
 enum task_reason { TASK_JMP, TASK_CALL, TASK_EVENT, TASK_IRET };
 
-/* The 16- or 32-bit TSS's stack for code of privilege `level`.  Faults are
- * #TS, #SS for a segment that is not present. */
-void tss_inner_stack(struct cpu *cpu, unsigned level, struct segment *ss,
+/* The 16- or 32-bit TSS's stack for code of privilege `level`; not touched
+ * yet.  Faults are #TS, #SS for a segment that is not present. */
+void tss_inner_stack(struct cpu *cpu, unsigned level, struct descriptor *ss,
                      uint64_t *esp);
 /* Long mode: RSP0..2 by level, IST1..7. */
 uint64_t tss_rsp(struct cpu *cpu, unsigned level);

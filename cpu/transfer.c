@@ -123,16 +123,14 @@ static void enter_inner(struct cpu *cpu, const struct far_target *t,
                         struct descriptor *code, unsigned parameters)
 {
     unsigned level = descriptor_dpl(code);
-    struct segment ss = {0};
+    struct descriptor ss = {.sel = (uint16_t)level};
     struct stack st;
     uint64_t sp;
 
-    if (cpu_long(cpu)) {
-        segment_set_null(&ss, (uint16_t)level);
+    if (cpu_long(cpu))
         sp = tss_rsp(cpu, level);
-    } else {
+    else
         tss_inner_stack(cpu, level, &ss, &sp);
-    }
     stack_begin_new(&st, cpu, &ss, sp, level, t->size);
     stack_push(&st, cpu->seg[SS].sel);
     stack_push(&st, cpu->gpr[RSP]);
@@ -141,9 +139,11 @@ static void enter_inner(struct cpu *cpu, const struct far_target *t,
     stack_check(cpu, &st);
     need_ip(cpu, code, t->offset);
     descriptor_touch(cpu, code);
+    if (!selector_is_null(ss.sel))
+        descriptor_touch(cpu, &ss);
     stack_write(cpu, &st);
     stack_commit(cpu, &st);
-    cpu->seg[SS] = ss;
+    segment_set(&cpu->seg[SS], ss.sel, &ss);
     transfer_commit(cpu, code, level, t->offset);
     cpu_update_mode(cpu);
 }

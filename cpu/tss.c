@@ -21,16 +21,13 @@ static void read_stack_pointer(struct cpu *cpu, unsigned level, uint16_t *sel,
     *sel = (uint16_t)guest_sys_load(cpu, cpu->tr.base + at + size, 2);
 }
 
-void tss_inner_stack(struct cpu *cpu, unsigned level, struct segment *ss,
+void tss_inner_stack(struct cpu *cpu, unsigned level, struct descriptor *ss,
                      uint64_t *esp)
 {
-    struct descriptor d;
     uint16_t sel;
 
     read_stack_pointer(cpu, level, &sel, esp);
-    segment_need_stack(cpu, sel, level, EXC_TS, &d);
-    descriptor_touch(cpu, &d);
-    segment_set(ss, sel, &d);
+    segment_need_stack(cpu, sel, level, EXC_TS, ss);
 }
 
 static uint64_t read_rsp(struct cpu *cpu, unsigned at)

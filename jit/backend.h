@@ -29,7 +29,8 @@ enum jit_exit {
 
 /* Offsets in the code buffer of code that blocks share. */
 struct jit_thunks {
-    uint32_t enter, exit, stop, bail, helper, access, flags, load_xmm;
+    uint32_t enter, exit, stop, bail, helper, access, flags, load_xmm,
+        load_x87;
     uint32_t size;
 };
 

@@ -37,6 +37,7 @@ struct jit_frame {
     uint32_t host_mxcsr;
     uint32_t code_changed; /* translated code was dropped: look up afresh */
     uint32_t xmm_live; /* guest XMM and MXCSR are in the host's registers */
+    uint32_t x87_live; /* the guest's x87 state is in the host's x87 */
     uint64_t spill[FRAME_SPILLS];
 };
 

@@ -617,7 +617,9 @@ PRIM void lift_vector(CX *cx, const struct insn *in, cpu_op *op)
 
 PRIM void lift_x87(CX *cx, const struct insn *in, cpu_op *op)
 {
-    if (cx->b->mode & (MODE_NO_FPU | MODE_FPU_EXC) || !cx->opt->native(in))
+    /* The data pointer that x87 keeps is an offset: flat segments only. */
+    if (cx->b->mode & (MODE_NO_FPU | MODE_FPU_EXC) || !cx->opt->native(in) ||
+        (memory_operand(in) && !seg_is_flat(cx, in->seg)))
         lift_helper(cx, in, op);
     else
         native(cx, in, IR_X87);

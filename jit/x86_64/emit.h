@@ -43,7 +43,8 @@ enum {
     CONDS = 4,
 };
 
-enum stub_kind { STUB_ACCESS, STUB_BAIL, STUB_EXIT, STUB_STOP, STUB_XMM };
+enum stub_kind { STUB_ACCESS, STUB_BAIL, STUB_EXIT, STUB_STOP, STUB_XMM,
+                 STUB_X87 };
 
 /* Where STUB_STOP finds rip: in imm, R11, or cpu->next_rip. */
 enum stub_exit { EXIT_IMM = -1, EXIT_R11 = -2, EXIT_NEXT_RIP = -3 };
@@ -73,6 +74,7 @@ enum use_kind {
     USE_STORE_IMM, /* mov [m], imm */
     USE_POINTER,   /* lea reg, [m] */
     USE_VECTOR,    /* the guest instruction re-encoded */
+    USE_X87,       /* the same */
 };
 
 struct emit {
@@ -94,6 +96,7 @@ struct emit {
     uint32_t host_flags, env_flags;
     ir_ref flags_def;  /* FLAGS that made host_flags, or IR_NONE */
     bool xmm_known;    /* frame.xmm_live is set here */
+    bool x87_known;    /* frame.x87_live is set here */
     bool failed; /* out of registers, slots or tables at `at` */
     unsigned stub_count;
     struct stub stub[STUBS];
@@ -152,12 +155,21 @@ emit_fn emit_load, emit_store, emit_load_rmw, emit_store_rmw, emit_segbase,
 /* use.reg HNONE: any register; returns the one used. */
 unsigned memory_use(struct emit *e, const struct ir_ins *i, unsigned n,
                     uint32_t op, struct stub use);
+/* r = the offset that i accesses, before the segment's base. */
+void memory_offset(struct emit *e, const struct ir_ins *i, unsigned r);
 void emit_use(struct emit *e, const struct stub *s, struct rm m);
 
 /* --- vector.c --- */
 bool vector_native(const struct insn *in);
-emit_fn emit_vector, emit_x87;
+emit_fn emit_vector;
 void vector_encode(struct emit *e, const struct insn *in, const struct rm *m);
+
+/* --- x87.c --- */
+bool x87_native(const struct insn *in);
+emit_fn emit_x87;
+void x87_encode(struct emit *e, const struct insn *in, const struct rm *m);
+void jit_x87_load(struct cpu *cpu);
+void jit_x87_save(struct cpu *cpu);
 
 /* --- exits.c --- */
 emit_fn emit_helper, emit_check_ip, emit_exit, emit_exit_if, emit_exit_to,

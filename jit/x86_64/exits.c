@@ -292,7 +292,7 @@ void emit_helper(struct emit *e, const struct ir_ins *i)
     e->host_flags = 0;
     e->env_flags = FLAGS_ARITH;
     e->flags_def = IR_NONE;
-    e->xmm_known = false;
+    e->xmm_known = e->x87_known = false;
     if (!(insn_info[e->b->insn[i->insn].id].attrs & A_ENDS))
         after_helper(e, i, next);
 }
@@ -358,7 +358,9 @@ static void stub_emit(struct emit *e, struct stub *s)
     case STUB_EXIT: stub_exit(e, s); break;
     case STUB_STOP: stub_stop(e, s); break;
     case STUB_XMM:
-        call_thunk(e, e->out->thunks->load_xmm);
+    case STUB_X87:
+        call_thunk(e, s->kind == STUB_XMM ? e->out->thunks->load_xmm
+                                          : e->out->thunks->load_x87);
         as_patch(&e->as, as_jmp(&e->as), s->back);
         break;
     }

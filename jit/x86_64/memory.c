@@ -42,6 +42,13 @@ static void lea_of(struct emit *e, unsigned dst, struct rm ea)
         as_lea(&e->as, 8, dst, ea);
 }
 
+/* Only flat segments and those of 64-bit mode come with base and index apart:
+ * elsewhere the lifter has added the segment's base already. */
+void memory_offset(struct emit *e, const struct ir_ins *i, unsigned r)
+{
+    lea_of(e, r, linear_ea(e, i));
+}
+
 /* RORX puts the page number where the index of a 16-byte entry is. */
 static void tlb_entry_offset(struct emit *e, unsigned dst, unsigned la)
 {
@@ -159,6 +166,7 @@ void emit_use(struct emit *e, const struct stub *s, struct rm m)
         break;
     case USE_POINTER: as_lea(a, 8, s->reg, m); break;
     case USE_VECTOR: vector_encode(e, s->in, &m); break;
+    case USE_X87: x87_encode(e, s->in, &m); break;
     }
 }
 

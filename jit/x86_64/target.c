@@ -67,7 +67,7 @@ static void emit_init(struct emit *e, const struct ir_block *b,
     e->cond_count = e->stub_count = 0;
     e->pinned = 0;
     e->host_flags = 0;
-    e->xmm_known = e->failed = false;
+    e->xmm_known = e->x87_known = e->failed = false;
     e->as = (struct as){out->rw, out->rw + out->at, out->rw + out->end, false};
     e->b = b;
     e->out = out;
@@ -132,11 +132,17 @@ static enum jit_exit x86_enter(const uint8_t *rx, const struct jit_thunks *t,
     return (enum jit_exit)enter(cpu, rx + block);
 }
 
+static bool x86_native(const struct insn *in)
+{
+    return insn_info[in->id].attrs & A_FPU ? x87_native(in)
+                                           : vector_native(in);
+}
+
 static const struct jit_backend x86_64 = {
     .name = "x86_64",
     .work_size = sizeof(struct emit),
     .fuses = x86_fuses,
-    .native = vector_native,
+    .native = x86_native,
     .emit_thunks = emit_thunks,
     .emit = x86_emit,
     .link = x86_link,

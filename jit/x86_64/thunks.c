@@ -74,6 +74,17 @@ static void call_c(struct emit *e, uint64_t fn)
     as_op(&e->as, 0xff, 4, 2, rm_reg(HRAX));
 }
 
+/* By C, on an aligned stack; changes what a call may change. */
+static void save_x87(struct emit *e)
+{
+    size_t skip;
+
+    as_alu_imm(&e->as, ALU_CMP, 4, FRAME(x87_live), 0);
+    skip = as_jcc(&e->as, CC_E);
+    call_c(e, (uint64_t)(uintptr_t)jit_x87_save);
+    as_patch(&e->as, skip, as_at(&e->as));
+}
+
 /* RDI: cpu, RSI: code.  Keeps what the host's calling convention keeps. */
 static void thunk_enter(struct emit *e)
 {
@@ -96,6 +107,7 @@ static void leave(struct emit *e, unsigned reason)
     save_xmm(e);
     as_mov_imm_to(&e->as, 4, FRAME(xmm_live), 0);
     as_mov(&e->as, 8, HRSP, FRAME(host_sp));
+    save_x87(e);
     as_mov_imm(&e->as, HRAX, reason);
     as_alu_imm(&e->as, ALU_ADD, 8, rm_reg(HRSP), 8);
     for (unsigned k = sizeof(callee_saved); k-- > 0;) {
@@ -137,9 +149,13 @@ static void thunk_helper(struct emit *e)
     save_xmm(e);
     as_mov_imm_to(&e->as, 4, FRAME(xmm_live), 0);
     as_alu_imm(&e->as, ALU_SUB, 8, rm_reg(HRSP), 8);
+    /* RBX and R14 are home already and survive a call. */
+    as_mov(&e->as, 8, HRBX, rm_reg(HR10));
+    as_mov(&e->as, 8, HR14, rm_reg(HR11));
+    save_x87(e);
     as_mov(&e->as, 8, HRDI, rm_reg(HENV));
-    as_mov(&e->as, 8, HRSI, rm_reg(HR10));
-    as_op(&e->as, 0xff, 4, 2, rm_reg(HR11)); /* CALL R11 */
+    as_mov(&e->as, 8, HRSI, rm_reg(HRBX));
+    as_op(&e->as, 0xff, 4, 2, rm_reg(HR14)); /* CALL R14 */
     as_alu_imm(&e->as, ALU_ADD, 8, rm_reg(HRSP), 8);
     as_mov(&e->as, 8, HBANK, ENV(mmu.bank));
     load_guest(e);
@@ -203,6 +219,12 @@ static void thunk_load_xmm(struct emit *e)
     as_byte(&e->as, 0xc3);
 }
 
+static void thunk_load_x87(struct emit *e)
+{
+    door(e, (uint64_t)(uintptr_t)jit_x87_load);
+    door_back(e);
+}
+
 bool emit_thunks(struct jit_out *out, struct jit_thunks *t)
 {
     struct emit *e = xnew(struct emit);
@@ -214,6 +236,7 @@ bool emit_thunks(struct jit_out *out, struct jit_thunks *t)
         {thunk_stop, &t->stop},     {thunk_bail, &t->bail},
         {thunk_helper, &t->helper}, {thunk_access, &t->access},
         {thunk_flags, &t->flags},   {thunk_load_xmm, &t->load_xmm},
+        {thunk_load_x87, &t->load_x87},
     };
     bool ok;
 

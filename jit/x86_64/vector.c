@@ -148,9 +148,3 @@ void emit_vector(struct emit *e, const struct ir_ins *i)
         flags_to_env(e);
     }
 }
-
-void emit_x87(struct emit *e, const struct ir_ins *i)
-{
-    (void)i;
-    e->failed = true;
-}

@@ -82,6 +82,9 @@ static void fill(struct box *b, uint64_t seed)
         for (unsigned k = 0; k < 2; k++)
             b->cpu.xmm[x].u64[k] = random_value(&fp);
     cpu_set_eflags(&b->cpu, (uint32_t)(next_random(&seed) & FLAGS_ARITH));
+    b->cpu.cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
+    b->cpu.fpu.cw = 0x37f; /* as FNINIT: masked, so that the JIT translates */
+    ck_assert(cpu_state_loaded(&b->cpu));
     for (unsigned i = 0; i < PROGRAM; i++)
         at += random_insn(&seed, b->cpu.mode, b->cpu.features, at);
     memset(at, 0x90, 64);

@@ -400,6 +400,30 @@ START_TEST(test_a_store_into_another_page_is_seen)
 }
 END_TEST
 
+/* Calls through a register, which the jump cache remembers. */
+static void store_indirect(struct pen *p)
+{
+    paddr start;
+
+    function(p->box, OTHER, 1);
+    mov_ecx(p, 10);
+    start = p->at;
+    PEN(p, 0xb8);
+    pen_32(p, OTHER);
+    PEN(p, 0xff, 0xd0); /* CALL RAX */
+    add_ebx_eax(p);
+    PEN(p, 0x88, 0x0c, 0x25); /* MOV [OTHER + 1], CL */
+    pen_32(p, OTHER + 1);
+    loop_to(p, start);
+    hlt(p);
+}
+
+START_TEST(test_an_indirect_call_finds_the_new_code)
+{
+    expect(store_indirect, 1 + 54);
+}
+END_TEST
+
 static void alias(struct box *b, laddr la)
 {
     store64(box_at(b, BOX_PT) + la / PAGE_SIZE * 8, box_entry(OTHER));
@@ -761,6 +785,7 @@ SUITE("self-modifying code",
       test_code_rewritten_a_thousand_times_is_right_each_time,
       test_every_kind_of_store_is_seen,
       test_a_store_into_another_page_is_seen,
+      test_an_indirect_call_finds_the_new_code,
       test_a_store_through_a_second_mapping_is_seen,
       test_a_page_written_and_run_in_turn_is_right,
       test_data_beside_code_translates_nothing_again,
