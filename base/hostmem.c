@@ -95,13 +95,17 @@ static int make_file(size_t size)
     return -1;
 }
 
+/* Of a file, or with fd -1 of memory that other processes made from this one
+ * would share. */
 static uint8_t *map_view(int fd, size_t size, int rights)
 {
+    int kind = fd < 0 ? MAP_ANONYMOUS : 0;
     uint8_t *view = reserve_around(size);
 
     if (!view)
         return NULL;
-    if (mmap(view, size, rights, MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED)
+    if (mmap(view, size, rights, MAP_SHARED | MAP_FIXED | kind, fd, 0) !=
+        MAP_FAILED)
         return view;
 
     int error = errno;
@@ -111,12 +115,26 @@ static uint8_t *map_view(int fd, size_t size, int rights)
     return NULL;
 }
 
-bool hostmem_map_wx(struct hostmem *m, size_t size)
+/* The second view of memory that has no file, by mremap(2): "if old_size is
+ * zero".  Only of such memory does perf(1) look for names in a map file. */
+static bool map_twice_without_file(struct hostmem *m)
 {
-    *m = (struct hostmem){.size = round_size(size)};
-    if (!m->size)
-        return false;
+    void *rx;
 
+    m->rw = map_view(-1, m->size, PROT_READ | PROT_WRITE);
+    rx = m->rw ? reserve_around(m->size) : NULL;
+    m->rx = rx;
+    if (rx &&
+        mremap(m->rw, 0, m->size, MREMAP_MAYMOVE | MREMAP_FIXED, rx) == rx &&
+        !mprotect(rx, m->size, PROT_READ | PROT_EXEC))
+        return true;
+    hostmem_unmap(m);
+    return false;
+}
+
+/* Where mremap cannot do it: under qemu-user. */
+static bool map_twice_by_file(struct hostmem *m)
+{
     int fd = make_file(m->size);
 
     if (fd < 0)
@@ -133,6 +151,17 @@ bool hostmem_map_wx(struct hostmem *m, size_t size)
     hostmem_unmap(m);
     errno = error;
     return false;
+}
+
+bool hostmem_map_wx(struct hostmem *m, size_t size)
+{
+    *m = (struct hostmem){.size = round_size(size)};
+    if (!m->size)
+        return false;
+    if (map_twice_without_file(m))
+        return true;
+    m->size = round_size(size);
+    return map_twice_by_file(m);
 }
 
 void hostmem_unmap(struct hostmem *m)

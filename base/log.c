@@ -8,12 +8,11 @@ const struct log_item log_items[] = {
     {"op", LOG_OP, "the translator's intermediate form"},
     {"out_asm", LOG_OUT_ASM, "host code as it is generated"},
     {"int", LOG_INT, "exceptions and interrupts as they are delivered"},
-    {"cpu", LOG_CPU, "registers before each block"},
-    {"exec", LOG_EXEC, "each block as it is entered"},
+    {"cpu", LOG_CPU, "registers before each block (slow: no block is linked)"},
+    {"exec", LOG_EXEC, "each block as it is entered (slow, likewise)"},
     {"guest_errors", LOG_GUEST_ERRORS, "odd things that the guest does"},
     {"unimp", LOG_UNIMP, "documented features that Copal lacks"},
     {"stats", LOG_STATS, "counters when the machine ends"},
-    {"lockstep", LOG_LOCKSTEP, "differences between the two engines"},
     {NULL, 0, NULL},
 };
 

@@ -32,7 +32,6 @@ enum log_channel {
     LOG_GUEST_ERRORS = 1 << 6,
     LOG_UNIMP = 1 << 7,
     LOG_STATS = 1 << 8,
-    LOG_LOCKSTEP = 1 << 9,
 };
 
 struct log_item {

@@ -102,7 +102,8 @@ class Side:
 
 def build(folder):
     sources = [HERE / "guest" / (name + ".c")
-               for name in ("main", "integer", "memory", "float", "system")]
+               for name in ("main", "integer", "memory", "float", "system",
+                            "extension")]
     subprocess.run(["gcc", *CFLAGS, "-o", folder / "bench", *sources],
                    check=True)
     subprocess.run(["gcc", *CFLAGS, "-nostdlib", "-o", folder / "tiny",
@@ -132,7 +133,8 @@ def sides(folder, copal, cpu):
                BENCH_TINY=str(folder / "tiny"))
     return [Side("native", [folder / "bench", "serve"], cpu, env),
             Side("copal", [copal, *common], cpu),
-            Side("qemu", ["qemu-system-x86_64", "-accel", "tcg", *common],
+            Side("qemu", ["qemu-system-x86_64", "-accel", "tcg", "-cpu",
+                          "max", *common],
                  cpu)]
 
 

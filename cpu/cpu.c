@@ -10,6 +10,7 @@
 #include "cpu/insn.h"
 #include "cpu/msr.h"
 #include "cpu/segment.h"
+#include "cpu/simd_fp.h"
 
 enum {
     /* EFLAGS bits that exist. */
@@ -68,14 +69,22 @@ static uint32_t segment_mode(const struct cpu *cpu)
 
 static uint32_t fpu_mode(const struct cpu *cpu)
 {
+    const unsigned avx = XCR0_SSE | XCR0_AVX;
     uint32_t mode = 0;
 
     if (cpu->cr0 & (CR0_TS | CR0_EM))
         mode |= MODE_NO_FPU;
     if ((cpu->cr0 & (CR0_TS | CR0_EM)) || !(cpu->cr4 & CR4_OSFXSR))
         mode |= MODE_NO_SSE;
-    if ((cpu->fpu.cw & 0x3f) != 0x3f || (cpu->mxcsr >> 7 & 0x3f) != 0x3f)
+    if ((cpu->cr0 & CR0_TS) || !(cpu->cr4 & CR4_OSXSAVE) ||
+        (cpu->xcr0 & avx) != avx)
+        mode |= MODE_NO_AVX;
+    if ((cpu->fpu.cw & 0x3f) != 0x3f)
         mode |= MODE_FPU_EXC;
+    if ((cpu->mxcsr >> 7 & 0x3f) != 0x3f)
+        mode |= MODE_SSE_EXC;
+    if (!(cpu->mxcsr & MXCSR_UM) || cpu->mxcsr & MXCSR_MM)
+        mode |= MODE_SSE_ODD;
     return mode;
 }
 
@@ -84,14 +93,46 @@ static bool checks_alignment(const struct cpu *cpu)
     return cpu->cpl == 3 && (cpu->cr0 & CR0_AM) && (cpu->eflags & FLAG_AC);
 }
 
+static bool is_plain(const struct segment *s, bool write)
+{
+    uint32_t present = ATTR_P | ATTR_S;
+
+    if ((s->attr & present) != present)
+        return false;
+    if (s->attr & ATTR_CODE)
+        return !write && (s->attr & ATTR_RW);
+    return !(s->attr & ATTR_DC) && (!write || (s->attr & ATTR_RW));
+}
+
+static void update_room(struct cpu *cpu)
+{
+    for (unsigned i = 0; i < SEG_COUNT; i++) {
+        const struct segment *s = &cpu->seg[i];
+        uint64_t room = (uint64_t)s->limit + 1;
+
+        cpu->room_read[i] = is_plain(s, false) ? room : 0;
+        cpu->room_write[i] = is_plain(s, true) ? room : 0;
+    }
+}
+
+/* What upper halves hold after a switch out of 64-bit code is undefined (SDM
+ * vol. 1, 3.4.1.1); here they are 0, and generated code relies on it. */
+static void cut_registers(struct cpu *cpu)
+{
+    for (unsigned r = RAX; r <= RDI; r++)
+        cpu->gpr[r] = (uint32_t)cpu->gpr[r];
+}
+
 void cpu_update_mode(struct cpu *cpu)
 {
     enum mmu_bank who = mmu_bank_for(&cpu->mmu, cpu->cpl,
                                      cpu->eflags & FLAG_AC);
-
     cpu->mode = segment_mode(cpu) | fpu_mode(cpu) |
                 (cpu_protected(cpu) ? MODE_PE : 0) |
                 (checks_alignment(cpu) ? MODE_ALIGN : 0);
+    update_room(cpu);
+    if (!(cpu->mode & MODE_CODE64))
+        cut_registers(cpu);
     if (who != cpu->mmu.who)
         mmu_set_who(&cpu->mmu, who);
 }
@@ -312,6 +353,8 @@ static void reset_control(struct cpu *cpu)
 {
     cpu->cr0 = CR0_ET | CR0_NW | CR0_CD;
     cpu->cr2 = cpu->cr3 = cpu->cr4 = cpu->efer = 0;
+    cpu->xcr0 = XCR0_X87;
+    cpu->msr.xss = 0;
     memset(cpu->dr, 0, sizeof(cpu->dr));
     cpu->dr[6] = DR6_FIXED;
     cpu->dr[7] = DR7_FIXED;
@@ -323,7 +366,7 @@ static void reset_control(struct cpu *cpu)
 
 static void reset_events(struct cpu *cpu)
 {
-    cpu->halted = cpu->shutdown = false;
+    cpu->halted = cpu->shutdown = cpu->ignne = false;
     cpu->nmi_masked = cpu->nmi_pending = false;
     cpu->shadow = cpu->shadow_db = false;
     cpu->shadow_rip = 0;

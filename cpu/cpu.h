@@ -30,6 +30,7 @@
 #include "base/stats.h"
 #include "base/types.h"
 #include "cpu/engine.h"
+#include "cpu/features.h"
 #include "cpu/flags.h"
 #include "cpu/regs.h"
 #include "mem/mmu.h"
@@ -50,7 +51,7 @@ struct table_reg { /* GDTR, IDTR */
     uint16_t limit;
 };
 
-/* 64 bytes, room for ZMM; SSE uses the low 16. */
+/* 64 bytes, room for ZMM; SSE uses the low 16, AVX 32. */
 union vec {
     uint8_t u8[64];
     uint16_t u16[32];
@@ -90,9 +91,12 @@ enum cpu_mode {
     MODE_FLAT_SS = 1 << 6,
     MODE_NO_FPU = 1 << 7,  /* CR0.TS or EM set: x87, MMX trap */
     MODE_NO_SSE = 1 << 8,  /* SSE traps: TS, EM, or OSFXSR clear */
-    MODE_FPU_EXC = 1 << 9, /* x87 or SSE exceptions unmasked */
+    MODE_FPU_EXC = 1 << 9, /* x87 exceptions unmasked */
     MODE_ALIGN = 1 << 10,  /* alignment is checked: CPL 3, CR0.AM, EFLAGS.AC */
-    MODE_BITS = 11,
+    MODE_NO_AVX = 1 << 11, /* AVX traps: TS, or not enabled by CR4, XCR0 */
+    MODE_SSE_EXC = 1 << 12, /* SSE exceptions unmasked */
+    MODE_SSE_ODD = 1 << 13, /* underflow unmasked, or MXCSR.MM */
+    MODE_BITS = 14,
 };
 
 /* Reasons in cpu.stop.  Translated code tests the whole word. */
@@ -110,6 +114,7 @@ struct cpu_msrs { /* plain registers; those with a home elsewhere are not here *
     uint64_t apic_base, pat, mtrr_def_type, misc_enable, tsc_adjust;
     uint64_t mtrr_var[16], mtrr_fix[11];
     uint64_t mcg_status, mci[4 * 4];
+    uint64_t xss;
 };
 
 /* How the board is wired to the processor.  Any pointer may be NULL. */
@@ -131,6 +136,7 @@ struct pending_exception {
     uint8_t vector;
     bool has_error;
     bool is_trap; /* state is after the instruction, not at its start */
+    bool freezes; /* no exception: it waits for an interrupt */
     uint32_t error;
     uint64_t dr6; /* for #DB: bits to set */
 };
@@ -151,6 +157,9 @@ struct cpu {
     uint32_t eflags;       /* without the arithmetic flags; FLAG_1 set */
     uint64_t insn_rsp;     /* RSP at the start of the instruction */
     struct segment seg[SEG_COUNT];
+    /* Bytes from offset 0 that may be read and written through a segment that
+     * needs no closer look (present, expand-up, right kind), else 0. */
+    uint64_t room_read[SEG_COUNT], room_write[SEG_COUNT];
     struct mmu mmu;
 
     union vec xmm[16] __attribute__((aligned(64)));
@@ -162,6 +171,7 @@ struct cpu {
     bool nmi_masked;
     bool nmi_pending;
     bool intr_line;       /* level of INTR */
+    bool ignne;           /* IGNNE#: x87 errors do not stop it */
     uint64_t shadow_rip;  /* no interrupt before this instruction is done */
     bool shadow;          /* ... if set (STI, MOV SS, POP SS) */
     bool shadow_db;       /* MOV SS, POP SS: debug traps are held too */
@@ -169,14 +179,16 @@ struct cpu {
     struct segment ldtr, tr;
     struct table_reg gdtr, idtr;
     uint64_t cr0, cr2, cr3, cr4, efer; /* CR8 is the local APIC's */
+    uint64_t xcr0;
     uint64_t dr[8];                    /* DR4, DR5 not used */
     struct cpu_msrs msr;
 
     const struct cpu_model *model;
-    uint64_t features;  /* bit FEAT_x: the model has it */
+    struct feature_set features; /* those of the model */
     struct space *io;   /* ports */
     struct clock *clock;
     uint64_t tsc_hz, tsc_offset;
+    uint64_t random; /* what RDRAND gives next on a deterministic machine */
     struct cpu_bus bus;
     struct stats *stats;
 
@@ -238,7 +250,7 @@ bool cpu_state_loaded(struct cpu *cpu);
 
 static inline bool cpu_has(const struct cpu *cpu, unsigned feature)
 {
-    return cpu->features >> feature & 1;
+    return feature_set_has(&cpu->features, feature);
 }
 
 static inline bool cpu_protected(const struct cpu *cpu)

@@ -4,6 +4,7 @@
 #include "cpu/cpu.h"
 #include "cpu/debugreg.h"
 #include "cpu/segment.h"
+#include "cpu/xsave.h"
 
 #define SEGMENT(member)                                                   \
     FIELD(struct cpu, member.sel), FIELD(struct cpu, member.attr),        \
@@ -38,6 +39,7 @@ const struct field cpu_state[] = {
     FIELD(struct cpu, nmi_masked),
     FIELD(struct cpu, nmi_pending),
     FIELD(struct cpu, intr_line),
+    FIELD(struct cpu, ignne),
     FIELD(struct cpu, shadow_rip),
     FIELD(struct cpu, shadow),
     FIELD(struct cpu, shadow_db),
@@ -50,23 +52,25 @@ const struct field cpu_state[] = {
     FIELD(struct cpu, cr3),
     FIELD(struct cpu, cr4),
     FIELD(struct cpu, efer),
+    FIELD(struct cpu, xcr0),
     FIELD_ARRAY(struct cpu, mmu.regs.pdpte),
     FIELD_ARRAY(struct cpu, dr),
     MSR_FIELD(star), MSR_FIELD(lstar), MSR_FIELD(cstar), MSR_FIELD(fmask),
     MSR_FIELD(kernel_gs_base), MSR_FIELD(tsc_aux), MSR_FIELD(sysenter_cs),
     MSR_FIELD(sysenter_esp), MSR_FIELD(sysenter_eip), MSR_FIELD(apic_base),
     MSR_FIELD(pat), MSR_FIELD(mtrr_def_type), MSR_FIELD(misc_enable),
-    MSR_FIELD(tsc_adjust),
+    MSR_FIELD(tsc_adjust), MSR_FIELD(xss),
     FIELD_ARRAY(struct cpu, msr.mtrr_var),
     FIELD_ARRAY(struct cpu, msr.mtrr_fix),
     MSR_FIELD(mcg_status),
     FIELD_ARRAY(struct cpu, msr.mci),
     FIELD(struct cpu, tsc_hz),
     FIELD(struct cpu, tsc_offset),
+    FIELD(struct cpu, random),
     FIELD_END,
 };
 
-/* Combinations that no instruction can make (SDM vol. 3, 4.1.1, 2.5). */
+/* Combinations that no instruction can make (SDM vol. 3, 2.5, 2.6, 4.1.1). */
 static bool is_possible(const struct cpu *cpu)
 {
     bool paging = cpu->cr0 & CR0_PG, pe = cpu->cr0 & CR0_PE;
@@ -77,6 +81,8 @@ static bool is_possible(const struct cpu *cpu)
     if (lma != (paging && (cpu->efer & EFER_LME)))
         return false;
     if (lma && (!(cpu->cr4 & CR4_PAE) || (cpu->eflags & FLAG_VM)))
+        return false;
+    if (!xsave_xcr0_is_legal(cpu, cpu->xcr0))
         return false;
     return !(cpu->eflags & FLAGS_ARITH);
 }

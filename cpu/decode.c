@@ -13,6 +13,7 @@ enum {
     REX_R = 4,
     REX_X = 2,
     REX_B = 1,
+    REX_HERE = 0x40, /* as in the byte itself */
     /* Prefixes stop at 15 bytes; after them come at most three bytes of
      * opcode, ModRM, SIB, 4 of displacement and 8 of immediates. */
     WINDOW = 40,
@@ -26,9 +27,10 @@ struct decoder {
     uint8_t rex;
     uint8_t pfx; /* PFX_* */
     uint8_t imms;
+    uint8_t vvvv; /* of VEX, not inverted */
     bool code64;
     uint32_t mode;
-    uint64_t features;
+    struct feature_set features;
     struct insn *in;
 };
 
@@ -116,104 +118,14 @@ static uint8_t mandatory_prefix(unsigned prefixes)
     return prefixes & PREFIX_OPSIZE ? PFX_66 : PFX_NP;
 }
 
-/* --- opcode -> row --- */
-
-static enum map_index take_opcode(struct decoder *d)
-{
-    struct insn *in = d->in;
-    enum map_index map = MAPX_1;
-
-    in->map = 1;
-    in->code = next8(d);
-    if ((in->code & 0xf8) == 0xd8) {
-        in->map = in->code;
-        map = MAPX_D8 + (in->code & 7);
-    } else if (in->code == 0x0f) {
-        in->map = 2;
-        map = MAPX_2;
-        in->code = next8(d);
-        if (in->code == 0x38 || in->code == 0x3a) {
-            map = in->code == 0x38 ? MAPX_38 : MAPX_3A;
-            in->map = in->code;
-            in->code = next8(d);
-        }
-    }
-    in->cc = in->code & 15;
-    in->opcode_at = (uint8_t)(d->at - 1);
-    return map;
-}
-
-static unsigned selector(const struct decoder *d)
-{
-    unsigned s = d->in->modrm | (unsigned)d->pfx << SEL_PFX_SHIFT;
-
-    if (d->in->modrm < 0xc0)
-        s |= SEL_MEM;
-    if (d->code64)
-        s |= SEL_CODE64;
-    if (d->mode & MODE_PE)
-        s |= SEL_PE;
-    if (d->rex & REX_B)
-        s |= SEL_REX_B;
-    if (d->rex & REX_W)
-        s |= SEL_REX_W;
-    return s;
-}
-
-/* The row among `last` and those before it; NULL if none. */
-static const struct insn_match *choose(unsigned last, unsigned sel,
-                                       uint64_t features)
-{
-    const struct insn_match *m = &insn_match[last - 1];
-    unsigned key = m->key;
-
-    for (; m >= insn_match && m->key == key; m--) {
-        if ((sel & m->mask) == m->value && bits_test(features, m->feature))
-            return m;
-    }
-    return NULL;
-}
-
-/* Reads ModRM on the way, if the opcode has one. */
-static const struct insn_match *find_row(struct decoder *d)
-{
-    enum map_index map = take_opcode(d);
-    const struct insn_match *m = NULL;
-    unsigned code = d->in->code, sel, i;
-    uint16_t last[INSN_LISTS];
-
-    if (map >= MAPX_D8) {
-        unsigned modrm = d->bytes[d->at];
-
-        code = modrm < 0xc0 ? modrm >> 3 & 7 : modrm;
-    }
-    sel = 0;
-    last[0] = insn_last[0][map][code];
-    last[1] = insn_last[1][map][code];
-    if (!(last[0] | last[1])) {
-        sel = SEL_EIGHT;
-        last[0] = insn_last[0][map][code & ~7u];
-        last[1] = insn_last[1][map][code & ~7u];
-    }
-    if (!(last[0] | last[1]))
-        return NULL;
-    i = (last[0] ? last[0] : last[1]) - 1u;
-    if (insn_match[i].shape & SHAPE_MODRM)
-        d->in->modrm = next8(d);
-    sel |= selector(d);
-    for (i = 0; i < INSN_LISTS && !m; i++) {
-        if (last[i])
-            m = choose(last[i], sel, d->features);
-    }
-    return m;
-}
-
 /* --- sizes (SDM vol. 1, 3.6 and vol. 2, 2.2.1.7) --- */
 
 static uint8_t operand_size(const struct decoder *d, uint32_t attrs)
 {
     bool toggled = d->in->prefixes & PREFIX_OPSIZE;
 
+    if (attrs & A_VEX)
+        return d->code64 && d->rex & REX_W ? 8 : 4;
     if (!d->code64)
         return !(d->mode & MODE_CODE32) == toggled ? 4 : 2;
     if (d->rex & REX_W || attrs & A_FORCE64)
@@ -248,8 +160,12 @@ static uint8_t size_of(const struct decoder *d, unsigned rule)
         return (uint8_t)rule;
     if (rule == SIZE_N)
         return d->code64 ? 8 : 4;
+    if (rule == SIZE_I)
+        return d->in->addrsize;
     if (rule == SIZE_S)
         return d->code64 ? 10 : 6;
+    if (rule >= SIZE_X)
+        return (uint8_t)((d->in->vex_len == 32 ? 32 : 16) >> (rule - SIZE_X));
     return sizes[rule - SIZE_RULES][d->in->opsize >> 2];
 }
 
@@ -273,13 +189,14 @@ static void take_memory16(struct decoder *d, unsigned mod, unsigned rm)
         in->disp = (int64_t)next_signed(d, mod);
 }
 
-/* Table 2-3.  The base, as a number of 3 bits. */
-static unsigned take_sib(struct decoder *d)
+/* Table 2-3.  The base, as a number of 3 bits.  Every vector register can be
+ * an index (2.3.12). */
+static unsigned take_sib(struct decoder *d, bool vsib)
 {
     unsigned sib = next8(d);
     unsigned index = (sib >> 3 & 7) | (d->rex & REX_X ? 8 : 0);
 
-    if (index != RSP) {
+    if (index != RSP || vsib) {
         d->in->index = (uint8_t)index;
         d->in->scale = (uint8_t)(sib >> 6);
     }
@@ -287,13 +204,14 @@ static unsigned take_sib(struct decoder *d)
 }
 
 /* Table 2-2 and 2.2.1.6. */
-static void take_memory32(struct decoder *d, unsigned mod, unsigned rm)
+static void take_memory32(struct decoder *d, unsigned mod, unsigned rm,
+                          bool vsib)
 {
     struct insn *in = d->in;
     bool sib = rm == 4;
 
     if (sib)
-        rm = take_sib(d);
+        rm = take_sib(d, vsib);
     if (mod == 0 && rm == 5) {
         in->base = d->code64 && !sib ? REG_RIP : REG_NONE;
         in->disp = (int64_t)next_signed(d, 4);
@@ -304,7 +222,7 @@ static void take_memory32(struct decoder *d, unsigned mod, unsigned rm)
         in->disp = (int64_t)next_signed(d, mod == 1 ? 1 : 4);
 }
 
-static void take_memory(struct decoder *d)
+static void take_memory(struct decoder *d, bool vsib)
 {
     struct insn *in = d->in;
     unsigned mod = in->modrm >> 6, rm = in->modrm & 7;
@@ -312,9 +230,175 @@ static void take_memory(struct decoder *d)
     if (in->addrsize == 2)
         take_memory16(d, mod, rm);
     else
-        take_memory32(d, mod, rm);
+        take_memory32(d, mod, rm, vsib);
     if (in->seg == SEG_NONE && (in->base == RSP || in->base == RBP))
         in->seg = SS;
+}
+
+/* --- opcode -> row --- */
+
+/* VEX, not LES or LDS (SDM vol. 2, 2.3.5.2): where those would have a register
+ * operand, and always in 64-bit mode. */
+static bool is_vex(const struct decoder *d)
+{
+    if ((d->bytes[d->at] & 0xfe) != 0xc4)
+        return false;
+    return d->code64 || (d->mode & MODE_PE && d->bytes[d->at + 1] >= 0xc0);
+}
+
+/* The prefix and the opcode (2.3.5, 2.3.6).  R, X, B and vvvv are inverted;
+ * outside 64-bit mode R and X are 1, B and the top of vvvv count for nothing.
+ * MAPX_COUNT: #UD. */
+static enum map_index take_vex(struct decoder *d)
+{
+    struct insn *in = d->in;
+    bool three = next8(d) == 0xc4;
+    unsigned first = next8(d), second = first, map = 1;
+    unsigned rex = ~first >> 5 & (three ? 7 : REX_R);
+
+    if (in->prefixes &
+        (PREFIX_LOCK | PREFIX_REP | PREFIX_REPNE | PREFIX_OPSIZE | PREFIX_REX))
+        return MAPX_COUNT;
+    if (three) {
+        map = first & 0x1f;
+        second = next8(d);
+    }
+    d->rex = (uint8_t)(d->code64 ? rex : 0);
+    if (three && second & 0x80) {
+        d->rex |= REX_W;
+        in->prefixes |= PREFIX_REX_W;
+    }
+    d->rex |= REX_HERE;
+    d->vvvv = ~second >> 3 & 15;
+    d->pfx = second & 3;
+    in->vex_len = second & 4 ? 32 : 16;
+    in->code = next8(d);
+    in->cc = in->code & 15;
+    in->opcode_at = (uint8_t)(d->at - 1);
+    in->map = map == 1 ? 2 : map == 2 ? 0x38 : 0x3a;
+    return map >= 1 && map <= 3 ? MAPX_V2 + map - 1 : MAPX_COUNT;
+}
+
+static enum map_index take_opcode(struct decoder *d)
+{
+    struct insn *in = d->in;
+    enum map_index map = MAPX_1;
+
+    if (is_vex(d))
+        return take_vex(d);
+    in->map = 1;
+    in->code = next8(d);
+    if ((in->code & 0xf8) == 0xd8) {
+        in->map = in->code;
+        map = MAPX_D8 + (in->code & 7);
+    } else if (in->code == 0x0f) {
+        in->map = 2;
+        map = MAPX_2;
+        in->code = next8(d);
+        if (in->code == 0x38 || in->code == 0x3a) {
+            map = in->code == 0x38 ? MAPX_38 : MAPX_3A;
+            in->map = in->code;
+            in->code = next8(d);
+        } else if (in->code == 0x0f) {
+            in->map = 0x0f;
+            map = MAPX_3D;
+        }
+    }
+    in->cc = in->code & 15;
+    in->opcode_at = (uint8_t)(d->at - 1);
+    return map;
+}
+
+static unsigned selector(const struct decoder *d)
+{
+    unsigned s = d->in->modrm | (unsigned)d->pfx << SEL_PFX_SHIFT;
+
+    if (d->in->modrm < 0xc0)
+        s |= SEL_MEM;
+    if (d->code64)
+        s |= SEL_CODE64;
+    if (d->mode & MODE_PE)
+        s |= SEL_PE;
+    if (d->rex & REX_B)
+        s |= SEL_REX_B;
+    if (d->rex & REX_W)
+        s |= SEL_REX_W;
+    if (d->in->vex_len == 32)
+        s |= SEL_L;
+    if (!d->vvvv)
+        s |= SEL_NO_V;
+    return s;
+}
+
+/* The row among `last` and those before it; NULL if none. */
+static const struct insn_match *choose(unsigned last, unsigned sel,
+                                       const struct feature_set *features)
+{
+    const struct insn_match *m = &insn_match[last - 1];
+    unsigned key = m->key;
+
+    for (; m >= insn_match && m->key == key; m--) {
+        if ((sel & m->mask) == m->value &&
+            feature_set_has(features, m->feature))
+            return m;
+    }
+    return NULL;
+}
+
+/* 3DNow! has its opcode behind the operands (APM vol. 3, 1.4.1). */
+static void take_suffix(struct decoder *d)
+{
+    struct insn *in = d->in;
+
+    in->modrm = next8(d);
+    in->addrsize = address_size(d);
+    if (in->modrm < 0xc0)
+        take_memory(d, false);
+    in->code = next8(d);
+}
+
+/* By what insn_last finds the opcode. */
+static unsigned row_code(struct decoder *d, enum map_index map)
+{
+    unsigned modrm = d->bytes[d->at];
+
+    if (map == MAPX_3D)
+        take_suffix(d);
+    if (map < MAPX_D8)
+        return d->in->code;
+    return modrm < 0xc0 ? modrm >> 3 & 7 : modrm;
+}
+
+/* Reads ModRM on the way, if the opcode has one. */
+static const struct insn_match *find_row(struct decoder *d)
+{
+    enum map_index map = take_opcode(d);
+    const struct insn_match *m = NULL;
+    unsigned code, sel, i;
+    uint16_t last[INSN_LISTS];
+
+    if (map == MAPX_COUNT)
+        return NULL;
+    code = row_code(d, map);
+    sel = 0;
+    last[0] = insn_last[0][map][code];
+    last[1] = insn_last[1][map][code];
+    if (!(last[0] | last[1])) {
+        sel = SEL_EIGHT;
+        last[0] = insn_last[0][map][code & ~7u];
+        last[1] = insn_last[1][map][code & ~7u];
+    }
+    if (!(last[0] | last[1]))
+        return NULL;
+    i = (last[0] ? last[0] : last[1]) - 1u;
+    if (insn_match[i].shape & SHAPE_MODRM && map != MAPX_3D)
+        d->in->modrm = next8(d);
+    sel |= selector(d);
+    for (i = 0; i < INSN_LISTS && !m; i++) {
+        if (last[i])
+            m = choose(last[i], sel, &d->features);
+    }
+    return m;
 }
 
 /* --- operands --- */
@@ -404,6 +488,21 @@ static bool set_special(const struct decoder *d, struct operand *op,
     }
 }
 
+/* False: no SIB byte, no vector register in it: #UD. */
+static bool set_vsib(const struct decoder *d, struct operand *op,
+                     const struct operand_info *info)
+{
+    op->kind = OPND_MEM;
+    d->in->vsib = size_of(d, info->fixed);
+    return d->in->addrsize != 2 && (d->in->modrm & 7) == 4;
+}
+
+/* A register number in VEX.vvvv or an immediate: 3 bits outside 64-bit mode. */
+static unsigned vex_reg(const struct decoder *d, unsigned number)
+{
+    return d->code64 ? number : number & 7;
+}
+
 static unsigned word_or_double(const struct operand *op)
 {
     return op->size == 2 ? 2 : 4;
@@ -423,6 +522,11 @@ static bool take_operand(struct decoder *d, unsigned spec, struct operand *op)
             op->size = 2;
         set_rm(d, op, OPND_GPR);
         break;
+    case HOW_RM_MB:
+        if (in->modrm < 0xc0)
+            op->size = 1;
+        set_rm(d, op, OPND_GPR);
+        break;
     case HOW_RM:
     case HOW_MEM:
     case HOW_RM_REG: set_rm(d, op, OPND_GPR); break;
@@ -434,6 +538,10 @@ static bool take_operand(struct decoder *d, unsigned spec, struct operand *op)
     case HOW_XMM_RM:
     case HOW_XMM_RMREG: set_rm(d, op, OPND_XMM); break;
     case HOW_XMM_REG: set_reg(op, OPND_XMM, modrm_reg(d)); break;
+    case HOW_XMM_V: set_reg(op, OPND_XMM, vex_reg(d, d->vvvv)); break;
+    case HOW_XMM_IMM: set_reg(op, OPND_XMM, vex_reg(d, next8(d) >> 4)); break;
+    case HOW_GPR_V: set_gpr(d, op, vex_reg(d, d->vvvv)); break;
+    case HOW_VSIB: return set_vsib(d, op, info);
     case HOW_SEG: return set_special(d, op, OPND_SEG);
     case HOW_CR: return set_special(d, op, OPND_CR);
     case HOW_DR: return set_special(d, op, OPND_DR);
@@ -517,8 +625,8 @@ static enum decode_result decode_row(struct decoder *d,
     in->opsize = operand_size(d, info->attrs);
     in->addrsize = address_size(d);
     if ((m->shape & (SHAPE_MODRM | SHAPE_ANY_MOD)) == SHAPE_MODRM &&
-        in->modrm < 0xc0)
-        take_memory(d);
+        in->modrm < 0xc0 && in->map != 0x0f)
+        take_memory(d, m->shape & SHAPE_VSIB);
     if (in->seg == SEG_NONE)
         in->seg = DS;
     exist = take_operands(d, info);
@@ -528,7 +636,7 @@ static enum decode_result decode_row(struct decoder *d,
 }
 
 enum decode_result decode(const uint8_t *bytes, size_t size, uint32_t mode,
-                          uint64_t features, struct insn *in)
+                          struct feature_set features, struct insn *in)
 {
     struct decoder d;
     const struct insn_match *m;
@@ -537,10 +645,11 @@ enum decode_result decode(const uint8_t *bytes, size_t size, uint32_t mode,
     start(&d, bytes, size);
     d.at = 0;
     d.rex = 0;
-    d.imms = 0;
+    d.imms = d.vvvv = 0;
     d.mode = mode;
     d.code64 = mode & MODE_CODE64;
-    d.features = features | (uint64_t)1 << FEAT_BASE;
+    d.features = features;
+    feature_set_put(&d.features, FEAT_BASE, true);
     d.in = in;
     take_prefixes(&d);
     d.pfx = mandatory_prefix(in->prefixes);

@@ -18,10 +18,10 @@ enum decode_result {
     DECODE_MORE,     /* bytes end before the instruction does */
 };
 
-/* mode: enum cpu_mode bits (code size, MODE_PE); features: bit FEAT_x set.
+/* mode: enum cpu_mode bits (code size, MODE_PE); features: those of the model.
  * Fills *in completely when DECODE_OK; in->len also when DECODE_UD (bytes
  * looked at). */
 enum decode_result decode(const uint8_t *bytes, size_t size, uint32_t mode,
-                          uint64_t features, struct insn *in);
+                          struct feature_set features, struct insn *in);
 
 #endif

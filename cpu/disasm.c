@@ -63,6 +63,9 @@ static const char *const sts[] = {"st(0)", "st(1)", "st(2)", "st(3)",
 static const char *const xmms[] = {
     "xmm0", "xmm1", "xmm2",  "xmm3",  "xmm4",  "xmm5",  "xmm6",  "xmm7",
     "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15"};
+static const char *const ymms[] = {
+    "ymm0", "ymm1", "ymm2",  "ymm3",  "ymm4",  "ymm5",  "ymm6",  "ymm7",
+    "ymm8", "ymm9", "ymm10", "ymm11", "ymm12", "ymm13", "ymm14", "ymm15"};
 
 _Static_assert(REG_RIP == 16, "the names above have it after r15");
 
@@ -102,6 +105,8 @@ const char *disasm_register(const struct operand *op)
 {
     if (op->kind == OPND_GPR)
         return gpr_name(op->reg, op->size);
+    if (op->kind == OPND_XMM && op->size == 32)
+        return op->reg < array_len(ymms) ? ymms[op->reg] : NULL;
     if (op->kind >= array_len(by_kind))
         return NULL;
     return name_in(&by_kind[op->kind], op->reg);
@@ -131,6 +136,15 @@ static void put_disp(struct text *t, int64_t disp, bool alone)
         put(t, "%c0x%" PRIx64, disp < 0 ? '-' : '+', magnitude);
 }
 
+static const char *index_name(const struct insn *in)
+{
+    struct operand op = {.kind = in->vsib ? OPND_XMM : OPND_GPR,
+                         .reg = in->index,
+                         .size = in->vsib ? in->vsib : in->addrsize};
+
+    return disasm_register(&op);
+}
+
 static void put_memory(struct text *t, const struct insn *in,
                        const struct operand *op, enum operand_how how)
 {
@@ -147,8 +161,7 @@ static void put_memory(struct text *t, const struct insn *in,
     if (base)
         put(t, "%s", gpr_name(in->base, in->addrsize));
     if (index)
-        put(t, "%s%s*%u", base ? "+" : "", gpr_name(in->index, in->addrsize),
-            1u << in->scale);
+        put(t, "%s%s*%u", base ? "+" : "", index_name(in), 1u << in->scale);
     put_disp(t, in->disp, !base && !index);
     put(t, "]");
 }

@@ -68,6 +68,13 @@ noreturn void cpu_raise_debug(struct cpu *cpu, uint64_t dr6, bool trap)
     unwind(cpu, &e);
 }
 
+noreturn void cpu_freeze(struct cpu *cpu)
+{
+    struct pending_exception e = {.freezes = true};
+
+    unwind(cpu, &e);
+}
+
 /* The second fault while `first` was being delivered (SDM vol. 3, table
  * 6-5): false if the processor shuts down. */
 static bool combine(struct cpu *cpu, int first)
@@ -120,6 +127,11 @@ void cpu_deliver_exception(struct cpu *cpu)
 {
     struct event e = {.kind = EVENT_EXCEPTION};
 
+    if (cpu->exc.freezes) {
+        cpu->halted = true;
+        cpu->shadow = false;
+        return;
+    }
     if (log_on(LOG_INT))
         trace(cpu);
     if (cpu->delivering >= 0 && !combine(cpu, cpu->delivering)) {

@@ -24,6 +24,9 @@ noreturn void cpu_raise_error(struct cpu *cpu, enum vector vector,
 noreturn void cpu_raise_page_fault(struct cpu *cpu);
 /* #DB as a trap (next_rip is pushed) or as a fault; dr6: bits to set. */
 noreturn void cpu_raise_debug(struct cpu *cpu, uint64_t dr6, bool trap);
+/* The instruction is not done: the processor stands still before it until an
+ * interrupt comes, and then it is tried again. */
+noreturn void cpu_freeze(struct cpu *cpu);
 
 /* Called by the engine after the long jump, with state consistent: delivers
  * cpu->exc through IVT or IDT.  May raise again (double fault), in which case

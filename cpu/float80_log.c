@@ -120,12 +120,16 @@ static struct fpreg times_integer(struct f80_env *env, const struct f80 *y,
                                   int32_t k)
 {
     struct softnum n = f80_number(y);
+    struct fpreg r;
 
     env->digits = F80_DIGITS;
     if (n.sig == 0 || k == 0)
         return f80_zero(n.sign != (k < 0));
+    r = f80_round(env, softnum_mul(n, wide_from_int(k)));
     env->flags |= SF_INEXACT;
-    return f80_round(env, softnum_mul(n, wide_from_int(k)));
+    if (!(r.exp & F80_EXP_MAX))
+        env->flags |= SF_UNDERFLOW;
+    return r;
 }
 
 /* y * log, where log is neither zero nor exact. */

@@ -38,7 +38,7 @@ struct f80 fpu_operand(const struct fpu *fpu, unsigned i, struct f80_env *env)
     return f80_of(fpu_get(fpu, i));
 }
 
-static void note_pointers(struct cpu *cpu, const struct insn *in)
+void fpu_note_pointers(struct cpu *cpu, const struct insn *in)
 {
     struct fpu *fpu = &cpu->fpu;
 
@@ -57,7 +57,7 @@ bool fpu_commit(struct cpu *cpu, const struct insn *in,
     struct fpu *fpu = &cpu->fpu;
     unsigned sw = fpu->sw & ~(unsigned)FPU_SW_C1;
 
-    note_pointers(cpu, in);
+    fpu_note_pointers(cpu, in);
     if (cc != FPU_CC_KEEP)
         sw = (sw & ~(unsigned)FPU_SW_CC) | (unsigned)cc;
     fpu->sw = (uint16_t)(sw | env->flags | (env->up ? FPU_SW_C1 : 0));
@@ -73,6 +73,9 @@ void fpu_control_changed(struct cpu *cpu, uint16_t old_cw)
     fpu_update_summary(&cpu->fpu);
     if ((cpu->fpu.cw ^ old_cw) & FPU_SW_EXC)
         cpu_update_mode(cpu); /* MODE_FPU_EXC */
-    if (pending && !(cpu->fpu.sw & FPU_SW_ES) && cpu->bus.ferr)
+    if (!pending || (cpu->fpu.sw & FPU_SW_ES))
+        return;
+    cpu->ignne = false;
+    if (cpu->bus.ferr)
         cpu->bus.ferr(cpu->bus.owner, false);
 }

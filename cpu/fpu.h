@@ -18,13 +18,18 @@ enum {
     FPU_SW_BUSY = 1 << 15, /* a copy of ES */
 };
 
-/* Engines call this before the body of a row with A_FPU, A_MMX or A_SSE, with
- * rip at the instruction: raises #UD, #NM or #MF as due.  MODE_NO_FPU,
- * MODE_NO_SSE and fpu.sw say beforehand that it would do nothing. */
+/* Engines call this before the body of a row with A_FPU, A_MMX, A_SSE or A_AVX,
+ * with rip at the instruction: raises #UD, #NM or #MF as due.  MODE_NO_FPU,
+ * MODE_NO_SSE, MODE_NO_AVX and fpu.sw say beforehand that it would do
+ * nothing. */
 void cpu_check_fpu(struct cpu *cpu, const struct insn *in);
 
-/* A pending x87 exception: #MF, or without CR0.NE the FERR# line, and on. */
+/* A pending x87 exception: #MF, or without CR0.NE the FERR# line, and a wait
+ * for an interrupt. */
 void fpu_check_pending(struct cpu *cpu);
+
+/* The board's answer to FERR#: IGNNE#, until the exception is gone. */
+void fpu_ignore_error(struct cpu *cpu);
 
 /* ES and B follow from flags and masks, whenever one of them was loaded. */
 static inline void fpu_update_summary(struct fpu *fpu)

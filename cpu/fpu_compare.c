@@ -4,6 +4,7 @@
  */
 
 #include "base/bits.h"
+#include "cpu/fpu_host.h"
 #include "cpu/fpu_run.h"
 #include "cpu/guest.h"
 #include "cpu/ops.h"
@@ -116,12 +117,16 @@ static void set_flags(struct cpu *cpu, enum sf_order order)
     cpu->aflags = aflags_from_eflags(flags);
 }
 
+/* C1 becomes 0 (SDM vol. 2, FCOMI), but AMD's processors leave it alone unless
+ * there is a stack fault. */
 static void compare_flags(struct cpu *cpu, const struct insn *in,
                           unsigned manner)
 {
     struct f80_env env = fpu_env(&cpu->fpu);
     enum sf_order order = order_of(cpu, &env, NULL, in->op[1].reg, manner);
 
+    if (!fpu_stack_fault(&env) && fpu_host_comi_keeps_c1())
+        env.up = cpu->fpu.sw & FPU_SW_C1;
     set_flags(cpu, order);
     if (fpu_commit(cpu, in, &env, FPU_CC_KEEP))
         pop_after(&cpu->fpu, manner);

@@ -83,10 +83,12 @@ void op_fnstsw(struct cpu *cpu, const struct insn *in)
     guest_write(cpu, in, 0, cpu->fpu.sw);
 }
 
-/* FNOP, and FENI, FDISI, FSETPM of the 8087 and 80287. */
+/* FNOP records where it is (SDM vol. 2); FENI, FDISI, FSETPM of the 8087 and
+ * 80287 do nothing at all. */
 void op_fnop(struct cpu *cpu, const struct insn *in)
 {
-    (void)cpu, (void)in;
+    if (in->map == 0xd9)
+        fpu_note_pointers(cpu, in);
 }
 
 /* CR0.EM does not matter, TS only with MP (SDM vol. 3, table 2-2). */
@@ -205,6 +207,7 @@ static void get_pointers(struct cpu *cpu, unsigned size, const uint8_t *image)
     fpu->dp = far_offset(cpu, size, dp);
     fpu->cs = selectors ? (uint16_t)ip.high : 0;
     fpu->ds = selectors ? (uint16_t)dp.high : 0;
+    fpu->opcode = 0; /* the 16-bit protected image has none */
     if (!selectors)
         fpu->opcode = ip.high & OPCODE_BITS;
     else if (size == 4)
@@ -232,6 +235,35 @@ static unsigned field_size(const struct insn *in)
     return in->opsize == 2 ? 2 : 4;
 }
 
+/* Images are to be aligned as their fields (SDM vol. 3, table 6-7). */
+static uint64_t image_address(struct cpu *cpu, const struct insn *in,
+                              unsigned bytes, enum access access)
+{
+    uint64_t off = guest_address(cpu, in);
+
+    if (unlikely(cpu->mode & MODE_ALIGN)) {
+        guest_linear(cpu, in->seg, off, bytes, access);
+        guest_linear(cpu, in->seg, off, field_size(in), access);
+    }
+    return off;
+}
+
+static void load_image(struct cpu *cpu, const struct insn *in, uint8_t *image,
+                       unsigned bytes)
+{
+    uint64_t off = image_address(cpu, in, bytes, ACCESS_READ);
+
+    guest_load_bytes(cpu, in->seg, off, image, bytes);
+}
+
+static void store_image(struct cpu *cpu, const struct insn *in,
+                        const uint8_t *image, unsigned bytes)
+{
+    uint64_t off = image_address(cpu, in, bytes, ACCESS_WRITE);
+
+    guest_store_bytes(cpu, in->seg, off, image, bytes);
+}
+
 /* All exceptions are masked afterwards. */
 void op_fnstenv(struct cpu *cpu, const struct insn *in)
 {
@@ -240,8 +272,7 @@ void op_fnstenv(struct cpu *cpu, const struct insn *in)
     uint8_t image[4 * ENV_WORDS];
 
     put_environment(cpu, size, image);
-    guest_store_bytes(cpu, in->seg, guest_address(cpu, in), image,
-                      size * ENV_WORDS);
+    store_image(cpu, in, image, size * ENV_WORDS);
     cpu->fpu.cw |= FPU_SW_EXC;
     fpu_control_changed(cpu, old_cw);
 }
@@ -251,8 +282,7 @@ void op_fldenv(struct cpu *cpu, const struct insn *in)
     unsigned size = field_size(in);
     uint8_t image[4 * ENV_WORDS];
 
-    guest_load_bytes(cpu, in->seg, guest_address(cpu, in), image,
-                     size * ENV_WORDS);
+    load_image(cpu, in, image, size * ENV_WORDS);
     get_environment(cpu, size, image);
 }
 
@@ -275,8 +305,7 @@ void op_fnsave(struct cpu *cpu, const struct insn *in)
         store64(at, r.frac);
         store16(at + 8, r.exp);
     }
-    guest_store_bytes(cpu, in->seg, guest_address(cpu, in), image,
-                      image_size(size));
+    store_image(cpu, in, image, image_size(size));
     initialise(cpu);
 }
 
@@ -286,8 +315,7 @@ void op_frstor(struct cpu *cpu, const struct insn *in)
     uint8_t image[STATE_MAX];
     const uint8_t *at = image + size * ENV_WORDS;
 
-    guest_load_bytes(cpu, in->seg, guest_address(cpu, in), image,
-                     image_size(size));
+    load_image(cpu, in, image, image_size(size));
     get_environment(cpu, size, image);
     for (unsigned i = 0; i < 8; i++, at += REGISTER_SIZE)
         cpu->fpu.r[fpu_physical(&cpu->fpu, i)] =

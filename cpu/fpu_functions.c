@@ -1,8 +1,10 @@
 /*
- * Transcendental instructions (SDM vol. 1, 8.3.7 to 8.3.11).
+ * Transcendental instructions (SDM vol. 1, 8.3.7 to 8.3.11): by the host's x87
+ * if it has one (fpu_host.h), else as follows.
  */
 
 #include "cpu/float80_functions.h"
+#include "cpu/fpu_host.h"
 #include "cpu/fpu_run.h"
 #include "cpu/ops.h"
 
@@ -29,12 +31,12 @@ static void angle(struct cpu *cpu, const struct insn *in, f80_unary *function)
         fpu_set(&cpu->fpu, 0, r);
 }
 
-void op_fsin(struct cpu *cpu, const struct insn *in)
+static void fsin(struct cpu *cpu, const struct insn *in)
 {
     angle(cpu, in, f80_sin);
 }
 
-void op_fcos(struct cpu *cpu, const struct insn *in)
+static void fcos(struct cpu *cpu, const struct insn *in)
 {
     angle(cpu, in, f80_cos);
 }
@@ -73,17 +75,17 @@ static struct fpreg one_beside(struct f80_env *env, const struct f80 *a)
     return a->class == F80_INFINITY ? f80_invalid(env) : f80_from_int(1).bits;
 }
 
-void op_fptan(struct cpu *cpu, const struct insn *in)
+static void fptan(struct cpu *cpu, const struct insn *in)
 {
     angle_push(cpu, in, f80_tan, one_beside);
 }
 
-void op_fsincos(struct cpu *cpu, const struct insn *in)
+static void fsincos(struct cpu *cpu, const struct insn *in)
 {
     angle_push(cpu, in, f80_sin, f80_cos);
 }
 
-void op_f2xm1(struct cpu *cpu, const struct insn *in)
+static void f2xm1(struct cpu *cpu, const struct insn *in)
 {
     struct f80_env env = fpu_env(&cpu->fpu);
     struct f80 a = fpu_operand(&cpu->fpu, 0, &env);
@@ -111,17 +113,53 @@ static void pair(struct cpu *cpu, const struct insn *in, f80_binary *function)
     fpu_pop(&cpu->fpu);
 }
 
-void op_fpatan(struct cpu *cpu, const struct insn *in)
+static void fpatan(struct cpu *cpu, const struct insn *in)
 {
     pair(cpu, in, f80_atan2);
 }
 
-void op_fyl2x(struct cpu *cpu, const struct insn *in)
+static void fyl2x(struct cpu *cpu, const struct insn *in)
 {
     pair(cpu, in, f80_ylog2x);
 }
 
-void op_fyl2xp1(struct cpu *cpu, const struct insn *in)
+static void fyl2xp1(struct cpu *cpu, const struct insn *in)
 {
     pair(cpu, in, f80_ylog2xp1);
 }
+
+/* --- the choice --- */
+
+void fpu_portable_function(struct cpu *cpu, const struct insn *in)
+{
+    /* By the low four bits of ModRM. */
+    static cpu_op *const functions[16] = {
+        f2xm1,         fyl2x,          fptan,       fpatan,
+        [9] = fyl2xp1, [11] = fsincos, [14] = fsin, [15] = fcos,
+    };
+
+    functions[in->modrm & 15](cpu, in);
+}
+
+static void run(struct cpu *cpu, const struct insn *in)
+{
+    if (fpu_host_run(&cpu->fpu, in->modrm))
+        fpu_note_pointers(cpu, in);
+    else
+        fpu_portable_function(cpu, in);
+}
+
+#define FUNCTION(name)                                     \
+    void op_##name(struct cpu *cpu, const struct insn *in) \
+    {                                                      \
+        run(cpu, in);                                      \
+    }
+
+FUNCTION(f2xm1)
+FUNCTION(fyl2x)
+FUNCTION(fptan)
+FUNCTION(fpatan)
+FUNCTION(fyl2xp1)
+FUNCTION(fsincos)
+FUNCTION(fsin)
+FUNCTION(fcos)

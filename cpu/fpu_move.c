@@ -9,6 +9,8 @@
 #include "cpu/guest.h"
 #include "cpu/ops.h"
 
+enum { TENBYTE = F80_BCD_SIZE }; /* and of an extended number */
+
 /* --- loads --- */
 
 /* Pushes v, unless the stack is full.  A denormal is loaded even if that
@@ -23,12 +25,32 @@ static void load(struct cpu *cpu, const struct insn *in, struct f80_env *env,
         fpu_push(&cpu->fpu, v);
 }
 
+/* Ten bytes are to be aligned as eight (SDM vol. 3, table 6-7). */
+static uint64_t tenbyte_address(struct cpu *cpu, const struct insn *in,
+                                enum access access)
+{
+    uint64_t off = guest_address(cpu, in);
+
+    if (unlikely(cpu->mode & MODE_ALIGN)) {
+        guest_linear(cpu, in->seg, off, TENBYTE, access);
+        guest_linear(cpu, in->seg, off, 8, access);
+    }
+    return off;
+}
+
+static void load_tenbyte(struct cpu *cpu, const struct insn *in,
+                         uint8_t bytes[TENBYTE])
+{
+    uint64_t off = tenbyte_address(cpu, in, ACCESS_READ);
+
+    guest_load_bytes(cpu, in->seg, off, bytes, TENBYTE);
+}
+
 static struct fpreg load_extended(struct cpu *cpu, const struct insn *in)
 {
-    uint8_t bytes[10];
+    uint8_t bytes[TENBYTE];
 
-    guest_load_bytes(cpu, in->seg, guest_address(cpu, in), bytes,
-                     sizeof(bytes));
+    load_tenbyte(cpu, in, bytes);
     return (struct fpreg){load64(bytes), load16(bytes + 8)};
 }
 
@@ -77,7 +99,7 @@ void op_fbld(struct cpu *cpu, const struct insn *in)
     struct f80_env env = fpu_env(&cpu->fpu);
     uint8_t bcd[F80_BCD_SIZE];
 
-    guest_load_bytes(cpu, in->seg, guest_address(cpu, in), bcd, sizeof(bcd));
+    load_tenbyte(cpu, in, bcd);
     load(cpu, in, &env, f80_from_bcd(bcd).bits);
 }
 
@@ -116,23 +138,43 @@ CONSTANT(fldln2, 0xb17217f7d1cf79ab, 0xc9e3b39803f2f6af, -1)
 
 /* --- stores --- */
 
-static void store_extended(struct cpu *cpu, const struct insn *in,
-                           struct fpreg v)
-{
-    uint8_t bytes[10];
-
-    store64(bytes, v.frac);
-    store16(bytes + 8, v.exp);
-    guest_store_bytes(cpu, in->seg, guest_address(cpu, in), bytes,
-                      sizeof(bytes));
-}
-
 /* An unmasked overflow or underflow leaves memory and stack alone (8.5.4,
  * 8.5.5). */
 static bool is_stored(const struct f80_env *env)
 {
     return !(env->flags & env->unmasked &
              (SF_PRE | SF_OVERFLOW | SF_UNDERFLOW));
+}
+
+/* What is not stored must be possible to store: a fault comes first. */
+static void put_number(struct cpu *cpu, const struct insn *in,
+                       const struct f80_env *env, uint64_t v)
+{
+    if (is_stored(env))
+        guest_write(cpu, in, 0, v);
+    else
+        guest_probe_store(cpu, in->seg, guest_address(cpu, in), in->op[0].size);
+}
+
+static void put_tenbyte(struct cpu *cpu, const struct insn *in,
+                        const struct f80_env *env, const uint8_t bytes[TENBYTE])
+{
+    uint64_t off = tenbyte_address(cpu, in, ACCESS_WRITE);
+
+    if (is_stored(env))
+        guest_store_bytes(cpu, in->seg, off, bytes, TENBYTE);
+    else
+        guest_probe_store(cpu, in->seg, off, TENBYTE);
+}
+
+static void put_extended(struct cpu *cpu, const struct insn *in,
+                         const struct f80_env *env, struct fpreg v)
+{
+    uint8_t bytes[TENBYTE];
+
+    store64(bytes, v.frac);
+    store16(bytes + 8, v.exp);
+    put_tenbyte(cpu, in, env, bytes);
 }
 
 static void finish_store(struct cpu *cpu, const struct insn *in,
@@ -150,8 +192,7 @@ static void store_number(struct cpu *cpu, const struct insn *in,
     uint64_t v = in->op[0].size == 4 ? f80_to_single(env, a)
                                      : f80_to_double(env, a);
 
-    if (is_stored(env))
-        guest_write(cpu, in, 0, v);
+    put_number(cpu, in, env, v);
 }
 
 static void store(struct cpu *cpu, const struct insn *in, bool pop)
@@ -170,8 +211,8 @@ static void store(struct cpu *cpu, const struct insn *in, bool pop)
     }
     if (o->size != 10)
         store_number(cpu, in, &env, &a);
-    else if (!f80_stopped(&env))
-        store_extended(cpu, in, a.bits);
+    else
+        put_extended(cpu, in, &env, a.bits);
     finish_store(cpu, in, &env, pop);
 }
 
@@ -198,25 +239,32 @@ void op_fstp1(struct cpu *cpu, const struct insn *in)
     fpu_pop(&cpu->fpu);
 }
 
-static void store_int(struct cpu *cpu, const struct insn *in, bool pop)
+static void store_int(struct cpu *cpu, const struct insn *in,
+                      struct f80_env env, bool pop)
 {
-    struct f80_env env = fpu_env(&cpu->fpu);
     struct f80 a = fpu_operand(&cpu->fpu, 0, &env);
     int64_t v = f80_to_int(&env, &a, in->op[0].size);
 
-    if (is_stored(&env))
-        guest_write(cpu, in, 0, (uint64_t)v);
+    put_number(cpu, in, &env, (uint64_t)v);
     finish_store(cpu, in, &env, pop);
 }
 
 void op_fist(struct cpu *cpu, const struct insn *in)
 {
-    store_int(cpu, in, false);
+    store_int(cpu, in, fpu_env(&cpu->fpu), false);
 }
 
 void op_fistp(struct cpu *cpu, const struct insn *in)
 {
-    store_int(cpu, in, true);
+    store_int(cpu, in, fpu_env(&cpu->fpu), true);
+}
+
+void op_fisttp(struct cpu *cpu, const struct insn *in)
+{
+    struct f80_env env = fpu_env(&cpu->fpu);
+
+    env.round = ROUND_ZERO;
+    store_int(cpu, in, env, true);
 }
 
 void op_fbstp(struct cpu *cpu, const struct insn *in)
@@ -226,9 +274,7 @@ void op_fbstp(struct cpu *cpu, const struct insn *in)
     uint8_t bcd[F80_BCD_SIZE];
 
     f80_to_bcd(&env, &a, bcd);
-    if (is_stored(&env))
-        guest_store_bytes(cpu, in->seg, guest_address(cpu, in), bcd,
-                          sizeof(bcd));
+    put_tenbyte(cpu, in, &env, bcd);
     finish_store(cpu, in, &env, true);
 }
 

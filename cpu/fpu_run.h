@@ -12,8 +12,10 @@
  *
  * FIP, FCS, FOP, and with a memory operand FDP and FDS are recorded by every
  * instruction but those of control, exceptions or not: as the 80387 to the
- * Pentium Pro do it.  (Later processors record some of it only for unmasked
- * exceptions: "FDP_EXCPTN_ONLY", FOP "compatibility mode", 8.1.9.)
+ * Pentium Pro do it, and AMD's processors.  (Later ones of Intel record some of
+ * it only for unmasked exceptions and tell so by CPUID, which no model here
+ * does: SDM vol. 1, 8.1.8 and 8.1.9.)  FXSAVE stores them always, as Intel's
+ * do; AMD's store zeros unless an exception is pending.
  */
 
 #include <stdbool.h>
@@ -114,6 +116,12 @@ struct f80 fpu_operand(const struct fpu *fpu, unsigned i, struct f80_env *env);
 enum { FPU_CC_KEEP = -1 };
 bool fpu_commit(struct cpu *cpu, const struct insn *in,
                 const struct f80_env *env, int cc);
+
+/* Where the instruction and its memory operand are. */
+void fpu_note_pointers(struct cpu *cpu, const struct insn *in);
+
+/* A transcendental instruction without help of the host's x87. */
+void fpu_portable_function(struct cpu *cpu, const struct insn *in);
 
 /* After a change of flags or masks by an instruction of control; old_cw: the
  * control word before. */

@@ -3,7 +3,7 @@
 #include "cpu/insn_match.h"
 #include "cpu/regs.h"
 
-_Static_assert(SPEC_COUNT <= 256 && FEAT_COUNT <= 64 && FLAG_ROWS <= 256, "");
+_Static_assert(SPEC_COUNT <= 256 && FLAG_ROWS <= 256, "");
 
 const struct operand_info operand_info[SPEC_COUNT] = {
 #define OPERAND(name, how, size, fixed) \
@@ -27,6 +27,10 @@ enum {
     MAP_2 = 2,
     MAP_38 = 0x38,
     MAP_3A = 0x3a,
+    MAP_3D = 0x0f,
+    MAP_V2 = MAP_2,
+    MAP_V38 = MAP_38,
+    MAP_V3A = MAP_3A,
     MAP_D8 = 0xd8,
     MAP_D9,
     MAP_DA,
@@ -75,10 +79,12 @@ const struct insn_info insn_info[INSN_COUNT] = {
 };
 
 /* What one operand asks of ModRM. */
-#define WANTS_MEM(o) (HOW(o) == HOW_MEM)
+#define WANTS_MEM(o) (HOW(o) == HOW_MEM || IS_VSIB(o))
+#define IS_VSIB(o) (HOW(o) == HOW_VSIB)
 #define WANTS_REG(o) \
     (HOW(o) == HOW_RM_REG || HOW(o) == HOW_MM_RMREG || HOW(o) == HOW_XMM_RMREG)
 #define HAS_MODRM(o) (HOW(o) >= HOW_RM && HOW(o) <= HOW_LAST_MODRM)
+#define IN_VVVV(o) (HOW(o) == HOW_XMM_V || HOW(o) == HOW_GPR_V)
 #define COVERS_EIGHT(o) (HOW(o) == HOW_ZREG || HOW(o) == HOW_ST_I)
 
 #define ANY(is, o0, o1, o2, o3) (is(o0) || is(o1) || is(o2) || is(o3))
@@ -105,7 +111,10 @@ const struct insn_match insn_match[INSN_COUNT] = {
                 BIT_MASK(attrs, A_MEM, A_REG, SEL_MEM) |                       \
                 BIT_MASK(attrs, A_ONLY64, A_NO64, SEL_CODE64) |                \
                 BIT_MASK(attrs, 0, A_NOB, SEL_REX_B) |                         \
-                BIT_MASK(attrs, A_W, 0, SEL_REX_W) |                           \
+                BIT_MASK(attrs, A_W, A_W0, SEL_REX_W) |                        \
+                BIT_MASK(attrs, A_L1, A_L0, SEL_L) |                           \
+                IF((attrs) & A_VEX && !ANY(IN_VVVV, o0, o1, o2, o3),           \
+                   SEL_NO_V) |                                                 \
                 BIT_MASK(attrs, A_PROT, 0, SEL_PE) |                           \
                 IF(!ANY(COVERS_EIGHT, o0, o1, o2, o3), SEL_EIGHT),             \
         .value = MODRM_VALUE(ext) | PFX_VALUE(PFX_##pfx) |                     \
@@ -113,6 +122,9 @@ const struct insn_match insn_match[INSN_COUNT] = {
                  BIT_VALUE(attrs, A_MEM, SEL_MEM) |                            \
                  BIT_VALUE(attrs, A_ONLY64, SEL_CODE64) |                      \
                  BIT_VALUE(attrs, A_W, SEL_REX_W) |                            \
+                 BIT_VALUE(attrs, A_L1, SEL_L) |                               \
+                 IF((attrs) & A_VEX && !ANY(IN_VVVV, o0, o1, o2, o3),          \
+                    SEL_NO_V) |                                                \
                  BIT_VALUE(attrs, A_PROT, SEL_PE),                             \
         .key = MAPX_##map << 8 | (code),                                       \
         .feature = feat,                                                       \
@@ -120,7 +132,9 @@ const struct insn_match insn_match[INSN_COUNT] = {
             IF(HAS_EXT(ext) || (attrs) & (A_MEM | A_REG) ||                    \
                    MAPX_##map >= MAPX_D8 || ANY(HAS_MODRM, o0, o1, o2, o3),    \
                SHAPE_MODRM) |                                                  \
-            IF(HOW(o0) == HOW_RM_ANY || HOW(o1) == HOW_RM_ANY, SHAPE_ANY_MOD), \
+            IF(HOW(o0) == HOW_RM_ANY || HOW(o1) == HOW_RM_ANY,                 \
+               SHAPE_ANY_MOD) |                                                \
+            IF(ANY(IS_VSIB, o0, o1, o2, o3), SHAPE_VSIB),                      \
     },
 #include "cpu/isa/all.def"
 #undef INSN
@@ -134,6 +148,8 @@ const uint16_t insn_last[INSN_LISTS][MAPX_COUNT][256] = {
 #define INSN(id, map, code, ...) [0][MAPX_##map][code] = I_##id + 1,
 #include "cpu/isa/onebyte.def"
 #include "cpu/isa/twobyte.def"
+#include "cpu/isa/vex.def"
+#include "cpu/isa/3dnow.def"
 #undef INSN
 #define INSN(id, map, code, ...) [1][MAPX_##map][code] = I_##id + 1,
 #include "cpu/isa/vector.def"

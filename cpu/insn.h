@@ -11,14 +11,16 @@
  * Row:  INSN(id, map, code, ext, pfx, NAME, op0, op1, op2, op3,
  *            FLAGS, ATTRS, FEATURE, body)
  *   id       unique name of the row; enum insn_id has I_<id>
- *   map      1 (one-byte), 2 (0F), 38, 3A; for x87 rows D8..DF
+ *   map      1 (one-byte), 2 (0F), 38, 3A; V2, V38, V3A with VEX; 3D for
+ *            3DNow! (0F 0F); for x87 rows D8..DF
  *   code     opcode byte; a row with a Zb or Zv operand covers eight.
+ *            3DNow!: the suffix
  *            x87: the /digit 0..7 of memory forms, the whole ModRM byte
  *            0xC0..0xFF of register forms; with an STi operand, eight of them
  *   ext      X or the /digit 0..7 of ModRM.reg, or a whole ModRM byte
  *            0xC0..0xFF as in 0F 01
  *   pfx      _ (any), NP, 66, F3, F2: mandatory prefix.  F2 and F3 win over
- *            66, the last of F2 and F3 over the other
+ *            66, the last of F2 and F3 over the other.  VEX: its pp field
  *   NAME     mnemonic in capitals
  *   opN      operand in the letters of the SDM's opcode map (operands.def),
  *            wrapped in r(), w() or rw(): how the body uses it; n(): named but
@@ -28,14 +30,17 @@
  *   FEATURE  CPUID feature that must be present (FEAT_*), FEAT_BASE otherwise
  *   body     a SEM() in cpu/sem
  *
- * Rows of one (map, code) stand together within onebyte.def + twobyte.def, and
- * within x87.def + vector.def.  Where several match, the last one wins: so the
+ * Rows of one (map, code) stand together within onebyte.def + twobyte.def,
+ * within x87.def + vector.def, and within each of the other files.  Where
+ * several match, the last one wins: so the
  * general row comes first (NOP before PAUSE).  A row whose feature is missing
  * does not match.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "cpu/features.h"
 
 enum { INSN_MAX_LEN = 15, INSN_OPERANDS = 4 };
 
@@ -54,11 +59,18 @@ enum insn_attr {
     A_REP = 1 << 11,     /* string instruction: F2/F3 are REP prefixes */
     A_MEM = 1 << 12,     /* ModRM must name memory, else #UD */
     A_REG = 1 << 13,     /* ModRM must name a register, else #UD */
-    A_XMM_ALIGN = 1 << 14, /* 16-byte memory operand must be aligned: #GP */
-    A_VEX = 1 << 15,     /* VEX encoded */
+    /* The memory operand must be aligned, else #GP: 16 bytes; with VEX, all
+     * of it. */
+    A_XMM_ALIGN = 1 << 14,
+    A_VEX = 1 << 15,     /* VEX encoded; #UD if VEX.vvvv is not 1111b and no
+                          * operand is in it */
     A_WAIT = 1 << 16,    /* x87: does not report pending exceptions (FNxx) */
-    A_W = 1 << 17,       /* REX.W must be 1 */
+    A_W = 1 << 17,       /* REX.W, VEX.W must be 1 */
     A_NOB = 1 << 18,     /* REX.B must be 0: NOP is XCHG rAX,rAX */
+    A_L0 = 1 << 19,      /* VEX.L must be 0 */
+    A_L1 = 1 << 20,      /* VEX.L must be 1 */
+    A_W0 = 1 << 21,      /* VEX.W must be 0 */
+    A_AVX = 1 << 22,     /* needs CR4.OSXSAVE, XCR0[2:1] = 3 else #UD; TS */
 };
 
 /* Where an operand is; cpu/isa/operands.def explains. */
@@ -66,20 +78,23 @@ enum operand_how {
     HOW_NONE,
     HOW_RM, HOW_RM_MW, HOW_MEM, HOW_RM_REG, HOW_RM_ANY, HOW_REG,
     HOW_MM_RM, HOW_MM_RMREG, HOW_MM_REG, HOW_XMM_RM, HOW_XMM_RMREG,
-    HOW_XMM_REG, HOW_SEG, HOW_CR, HOW_DR, HOW_ST_0, HOW_ST_I,
+    HOW_XMM_REG, HOW_VSIB, HOW_RM_MB, HOW_SEG, HOW_CR, HOW_DR, HOW_ST_0,
+    HOW_ST_I,
     HOW_LAST_MODRM = HOW_ST_I,
     HOW_ZREG, HOW_FIXED, HOW_FIXSEG,
     HOW_IMM_U8, HOW_IMM_S8, HOW_IMM_16, HOW_IMM_Z, HOW_IMM_V, HOW_ONE,
     HOW_REL_8, HOW_REL_Z, HOW_FAR, HOW_MOFFS, HOW_SRC, HOW_DST,
+    HOW_XMM_V, HOW_GPR_V, HOW_XMM_IMM,
 };
 
 /* Sizes that are no plain number; cpu/isa/operands.def explains. */
 enum operand_size {
     SIZE_0 = 0, SIZE_1 = 1, SIZE_2 = 2, SIZE_4 = 4, SIZE_8 = 8, SIZE_10 = 10,
-    SIZE_16 = 16,
+    SIZE_16 = 16, SIZE_32 = 32, SIZE_64 = 64,
     SIZE_RULES = 0x80, /* the rest depends on operand size and mode */
     SIZE_V = SIZE_RULES, SIZE_Z, SIZE_Y, SIZE_N, SIZE_P, SIZE_A, SIZE_S,
-    SIZE_E, SIZE_F, SIZE_END,
+    SIZE_E, SIZE_F, SIZE_I, SIZE_END,
+    SIZE_X = SIZE_END, SIZE_XH, SIZE_XQ, SIZE_XO, /* of the vector length */
 };
 
 /* The letters. */
@@ -112,7 +127,7 @@ enum operand_kind {
     OPND_CR,
     OPND_DR,
     OPND_MM,
-    OPND_XMM,  /* also YMM: see size */
+    OPND_XMM,  /* also YMM: size 32 */
     OPND_ST,   /* ST(reg) */
 };
 
@@ -150,12 +165,13 @@ struct insn {
     /* Memory operand: seg:[base + (index << scale) + disp] */
     uint8_t seg;   /* effective segment, override included */
     uint8_t base;  /* gpr, REG_RIP, or REG_NONE */
-    uint8_t index; /* gpr or REG_NONE */
+    uint8_t index; /* gpr or REG_NONE; with vsib, a vector register */
     uint8_t scale; /* 0..3 */
     uint8_t cc;    /* low 4 bits of the opcode: condition of Jcc, SETcc, CMOVcc */
     uint8_t code;  /* opcode byte, last one */
-    uint8_t map;   /* as in the row: 1, 2, 0x38, 0x3a, 0xd8..0xdf */
-    uint8_t opcode_at; /* offset of the opcode's last byte in the instruction */
+    uint8_t map;   /* 1, 2, 0x38, 0x3a, also with VEX; 0x0f: 3DNow!; 0xd8.. */
+    uint8_t opcode_at; /* offset of the opcode's last byte before ModRM */
+    uint8_t vsib;  /* bytes of the index if a vector register, 16 or 32; or 0 */
     int64_t disp;  /* sign-extended */
     uint64_t imm;  /* sign-extended as the instruction says */
     uint64_t imm2;
@@ -198,13 +214,5 @@ struct flag_effect {
     uint32_t tested, written, undefined;
 };
 extern const struct flag_effect flag_effects[FLAG_ROWS];
-
-/* CPUID features that rows ask for, in one 64-bit set of a CPU model. */
-enum feature {
-#define FEATURE(name, ...) FEAT_##name,
-#include "cpu/isa/features.def"
-#undef FEATURE
-    FEAT_COUNT
-};
 
 #endif

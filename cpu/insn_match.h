@@ -10,11 +10,12 @@
  *   bits 0..7   ModRM              10  ModRM names memory
  *        8..9   mandatory prefix   11  64-bit mode     12  REX.B
  *               (PFX_*)            13  register in opcode, not its first row
- *                                  14  REX.W           15  protected mode
+ *                                  14  REX.W, VEX.W    15  protected mode
+ *                                  16  VEX.L           17  VEX.vvvv = 1111b
  *
  * insn_last finds the last of an opcode's rows, plus 1; the others are before
  * it, as long as `key` stays the same.  There are two lists for an opcode, as
- * 0F AE has rows in two files.
+ * 0F AE has rows in two files.  Maps with VEX and 3DNow! are maps of their own.
  */
 
 #include "cpu/insn.h"
@@ -27,16 +28,19 @@ enum {
     SEL_EIGHT = 1 << 13, /* found by the opcode with its low 3 bits cleared */
     SEL_REX_W = 1 << 14,
     SEL_PE = 1 << 15,
+    SEL_L = 1 << 16,
+    SEL_NO_V = 1 << 17,
 };
 
 /* insn_match.shape */
 enum {
     SHAPE_MODRM = 1 << 0,
     SHAPE_ANY_MOD = 1 << 1, /* ModRM.mod is ignored: always a register */
+    SHAPE_VSIB = 1 << 2,    /* the index is a vector register */
 };
 
 struct insn_match {
-    uint16_t mask, value;
+    uint32_t mask, value;
     uint16_t key; /* map_index << 8 | code */
     uint8_t feature;
     uint8_t shape;
@@ -47,6 +51,10 @@ enum map_index {
     MAPX_2,
     MAPX_38,
     MAPX_3A,
+    MAPX_3D,
+    MAPX_V2, /* VEX.mmmmm = 1, 2, 3 */
+    MAPX_V38,
+    MAPX_V3A,
     MAPX_D8,
     MAPX_D9,
     MAPX_DA,

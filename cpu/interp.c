@@ -21,6 +21,7 @@
 #include "cpu/icache.h"
 #include "cpu/ops.h"
 #include "cpu/segment.h"
+#include "cpu/trace.h"
 
 typedef struct cpu CX;
 typedef uint64_t VAL;
@@ -464,13 +465,14 @@ PRIM void exec_helper(CX *cx, const struct insn *in, cpu_op *op)
 
 static void exec_check_fpu(CX *cx, const struct insn *in)
 {
-    if (insn_info[in->id].attrs & (A_FPU | A_MMX | A_SSE))
+    if (insn_info[in->id].attrs & (A_FPU | A_MMX | A_SSE | A_AVX))
         cpu_check_fpu(cx, in);
 }
 
 PRIM void exec_vector(CX *cx, const struct insn *in, cpu_op *op)
 {
-    if (unlikely((cx->mode & (MODE_NO_FPU | MODE_NO_SSE)) ||
+    if (unlikely((cx->mode & (MODE_NO_FPU | MODE_NO_SSE |
+                               MODE_NO_AVX)) ||
                  (cx->fpu.sw & FPU_SW_ES)))
         exec_check_fpu(cx, in);
     op(cx, in);
@@ -594,6 +596,7 @@ static void interp_next(struct interp *it, struct cpu *cpu)
 
     cpu->insn_rsp = cpu->gpr[RSP];
     b = interp_find(it, cpu);
+    trace_block(cpu);
     /* The budget is exact: a block that does not fit is stepped. */
     if (likely(b && b->end - b->insn <= it->left)) {
         interp_block(it, cpu, b);
@@ -625,6 +628,7 @@ static enum stop_reason interp_loop(struct interp *it, struct cpu *cpu)
         if (cpu_service(cpu, &reason))
             return reason;
         if (interp_is_asked(cpu)) {
+            trace_block(cpu);
             interp_step(cpu);
             interp_count(it, 1);
         }

@@ -8,8 +8,9 @@
  * brought up to date after each run or element: a fault or an interrupt leaves
  * the instruction to be started again for the rest.
  *
- * One call does at most STRING_MAX elements, one if single-stepping, and then
- * leaves next_rip at the instruction itself.
+ * One call does at most STRING_BYTES, in at most STRING_STEPS runs or elements;
+ * one element if single-stepping.  Then it leaves next_rip at the instruction
+ * itself.
  */
 
 #include "cpu/ops.h"
@@ -21,7 +22,7 @@
 #include "base/compiler.h"
 #include "cpu/guest.h"
 
-enum { STRING_MAX = 4096 };
+enum { STRING_BYTES = 32 << 10, STRING_STEPS = 4096 };
 
 struct string {
     struct cpu *cpu;
@@ -29,13 +30,15 @@ struct string {
     unsigned n;     /* bytes of an element */
     uint64_t amask; /* of the address size */
     uint64_t left;  /* elements that this call may do */
+    unsigned steps; /* runs or elements that it may do them in */
     bool rep;
     bool done; /* REPE, REPNE: the condition ended it */
 };
 
 static struct string string_begin(struct cpu *cpu, const struct insn *in)
 {
-    struct string s = {.cpu = cpu, .in = in, .n = in->op[0].size, .left = 1};
+    struct string s = {.cpu = cpu, .in = in, .n = in->op[0].size, .left = 1,
+                       .steps = STRING_STEPS};
     uint64_t count, max;
 
     s.amask = bits_mask(8u * in->addrsize);
@@ -45,10 +48,16 @@ static struct string string_begin(struct cpu *cpu, const struct insn *in)
     count = cpu->gpr[RCX] & s.amask;
     max = atomic_load_explicit(&cpu->stop, memory_order_relaxed) & CPU_STOP_TRAP
               ? 1
-              : STRING_MAX;
+              : STRING_BYTES / s.n;
     s.left = count < max ? count : max;
     s.done = count == 0;
     return s;
+}
+
+/* May this call do another run or element? */
+static bool string_goes_on(struct string *s)
+{
+    return s->left > 0 && s->steps-- > 0;
 }
 
 static uint64_t string_offset(const struct string *s, unsigned reg)
@@ -118,16 +127,33 @@ static uint64_t less(uint64_t a, uint64_t b)
 
 /* --- MOVS --- */
 
+/* Repeats what lies in [src, dst) up to dst + len.  Each copy doubles what
+ * there is to copy from. */
+static void repeat_up(uint8_t *dst, const uint8_t *src, uint64_t len)
+{
+    uint64_t part;
+
+    for (uint64_t done = 0; done < len; done += part) {
+        part = less((uint64_t)(dst + done - src), len - done);
+        memcpy(dst + done, src, part);
+    }
+}
+
 /* Upwards, one element after another: if the destination begins inside the
- * source, what was stored is read again (a common way to fill memory). */
+ * source, what was stored is read again (a common way to fill memory).  If it
+ * begins inside the first element, each load takes a part of the last store. */
 static void copy_up(uint8_t *dst, const uint8_t *src, uint64_t len, unsigned n)
 {
-    if ((uint64_t)((uintptr_t)dst - (uintptr_t)src) >= len) {
+    uint64_t ahead = (uint64_t)((uintptr_t)dst - (uintptr_t)src);
+
+    if (ahead >= len) {
         memmove(dst, src, len);
-        return;
+    } else if (ahead >= n) {
+        repeat_up(dst, src, len);
+    } else {
+        for (uint64_t i = 0; i < len; i += n)
+            store_sized(dst + i, load_sized(src + i, n), n);
     }
-    for (uint64_t i = 0; i < len; i += n)
-        store_sized(dst + i, load_sized(src + i, n), n);
 }
 
 static uint64_t movs_run(const struct string *s)
@@ -155,7 +181,7 @@ void op_movs(struct cpu *cpu, const struct insn *in)
 {
     struct string s = string_begin(cpu, in);
 
-    while (s.left > 0) {
+    while (string_goes_on(&s)) {
         uint64_t k = movs_run(&s);
 
         if (k == 0) {
@@ -169,9 +195,11 @@ void op_movs(struct cpu *cpu, const struct insn *in)
 
 /* --- STOS --- */
 
+enum { FILL_FIRST = 64 };
+
 static void fill_up(uint8_t *dst, uint64_t v, uint64_t len, unsigned n)
 {
-    uint64_t i = 0;
+    uint64_t first = less(len, FILL_FIRST), i = 0;
 
     if (n == 1)
         v *= 0x0101010101010101;
@@ -183,10 +211,11 @@ static void fill_up(uint8_t *dst, uint64_t v, uint64_t len, unsigned n)
         memset(dst, (int)(v & 0xff), len);
         return;
     }
-    for (; i + 8 <= len; i += 8)
+    for (; i + 8 <= first; i += 8)
         store64(dst + i, v);
-    for (; i < len; i += n)
+    for (; i < first; i += n)
         store_sized(dst + i, v & bits_mask(8 * n), n);
+    repeat_up(dst + first, dst, len - first);
 }
 
 void op_stos(struct cpu *cpu, const struct insn *in)
@@ -194,7 +223,7 @@ void op_stos(struct cpu *cpu, const struct insn *in)
     struct string s = string_begin(cpu, in);
     uint64_t v = cpu->gpr[RAX] & bits_mask(8 * s.n);
 
-    while (s.left > 0) {
+    while (string_goes_on(&s)) {
         uint8_t *dst;
         uint64_t off = string_offset(&s, RDI);
         uint64_t k = string_run(&s, ES, off, ACCESS_WRITE, &dst);
@@ -216,7 +245,7 @@ void op_lods(struct cpu *cpu, const struct insn *in)
 {
     struct string s = string_begin(cpu, in);
 
-    while (s.left > 0) {
+    while (string_goes_on(&s)) {
         uint64_t v = guest_load(cpu, in->seg, string_offset(&s, RSI), s.n);
 
         guest_write(cpu, in, 0, v);
@@ -258,7 +287,7 @@ void op_scas(struct cpu *cpu, const struct insn *in)
     struct string s = string_begin(cpu, in);
     uint64_t a = cpu->gpr[RAX] & bits_mask(8 * s.n);
 
-    while (s.left > 0) {
+    while (string_goes_on(&s)) {
         uint64_t k = scas_run(&s, a);
 
         if (k == 0) {
@@ -305,7 +334,7 @@ void op_cmps(struct cpu *cpu, const struct insn *in)
 {
     struct string s = string_begin(cpu, in);
 
-    while (s.left > 0) {
+    while (string_goes_on(&s)) {
         uint64_t k = cmps_run(&s);
 
         if (k == 0) {

@@ -69,6 +69,12 @@ enum {
 };
 
 enum {
+    XCR0_X87 = 1 << 0,
+    XCR0_SSE = 1 << 1,
+    XCR0_AVX = 1 << 2,
+};
+
+enum {
     EFER_SCE = 1 << 0,
     EFER_LME = 1 << 8,
     EFER_LMA = 1 << 10,

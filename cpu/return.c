@@ -42,9 +42,7 @@ static void check_stack(struct cpu *cpu, struct far_return *r)
             segment_fault(cpu, EXC_GP, 0);
         return;
     }
-    segment_check_stack(cpu, r->ss, level, EXC_GP, &r->stack);
-    if (!(r->stack.attr & ATTR_P))
-        segment_fault(cpu, r->absent_stack, r->ss);
+    segment_need_stack(cpu, r->ss, level, EXC_GP, &r->stack);
 }
 
 void return_check_rest(struct cpu *cpu, struct far_return *r)
@@ -103,7 +101,7 @@ static uint64_t peek_above(struct cpu *cpu, unsigned i, unsigned size,
 
 static void ret_protected(struct cpu *cpu, unsigned size, uint64_t release)
 {
-    struct far_return r = {.absent_stack = EXC_SS};
+    struct far_return r = {0};
 
     r.rip = stack_peek(cpu, 0, size);
     r.cs = (uint16_t)stack_peek(cpu, 1, size);
@@ -240,7 +238,7 @@ static void iret_protected(struct cpu *cpu, unsigned size)
     uint64_t ip = stack_peek(cpu, 0, size);
     uint16_t cs = (uint16_t)stack_peek(cpu, 1, size);
     uint32_t image = (uint32_t)stack_peek(cpu, 2, size), mask;
-    struct far_return r = {.rip = ip, .cs = cs, .absent_stack = EXC_NP};
+    struct far_return r = {.rip = ip, .cs = cs};
 
     if (size == 4 && (image & FLAG_VM) && cpu->cpl == 0 && !cpu_long(cpu)) {
         iret_to_v86(cpu, ip, image);

@@ -165,19 +165,13 @@ bool segment_holds_ip(const struct cpu *cpu, const struct descriptor *d,
 
 /* --- loads --- */
 
-void segment_check_stack(struct cpu *cpu, uint16_t sel, unsigned cpl,
-                         enum vector fault, struct descriptor *d)
+void segment_need_stack(struct cpu *cpu, uint16_t sel, unsigned cpl,
+                        enum vector fault, struct descriptor *d)
 {
     descriptor_need(cpu, sel, fault, d);
     if ((sel & SEL_RPL) != cpl || descriptor_dpl(d) != cpl ||
         !descriptor_is_writable_data(d))
         segment_fault(cpu, fault, sel);
-}
-
-void segment_need_stack(struct cpu *cpu, uint16_t sel, unsigned cpl,
-                        enum vector fault, struct descriptor *d)
-{
-    segment_check_stack(cpu, sel, cpl, fault, d);
     if (!(d->attr & ATTR_P))
         segment_fault(cpu, EXC_SS, sel);
 }

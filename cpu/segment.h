@@ -129,9 +129,6 @@ void segment_set_real(struct cpu *cpu, unsigned seg, uint16_t sel);
  * transfers inward), #SS(sel) for one not present. */
 void segment_need_stack(struct cpu *cpu, uint16_t sel, unsigned cpl,
                         enum vector fault, struct descriptor *d);
-/* The same without the check of presence. */
-void segment_check_stack(struct cpu *cpu, uint16_t sel, unsigned cpl,
-                         enum vector fault, struct descriptor *d);
 
 /* MOV, POP and LxS to a data segment register or SS, in any mode: checks,
  * then loads.  Calls cpu_update_mode. */

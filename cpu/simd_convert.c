@@ -5,23 +5,35 @@
  */
 
 #include "base/bits.h"
+#include "cpu/fpu.h"
 #include "cpu/ops.h"
 #include "cpu/simd_fp.h"
+
+/* An instruction with an MMX register enters MMX state even if it raises #XM
+ * (tried on AMD's). */
+static void finish(struct cpu *cpu, const struct insn *in,
+                   const struct sf_env *env)
+{
+    if (in->op[0].kind == OPND_MM || in->op[1].kind == OPND_MM)
+        fpu_enter_mmx(&cpu->fpu);
+    simd_fp_finish(cpu, env);
+}
 
 /* From integers of n bytes. */
 static void from_int(struct cpu *cpu, const struct insn *in, unsigned n,
                      const struct sf_format *f)
 {
     struct sf_env env = simd_fp_env(cpu);
+    unsigned source = simd_source(in);
     union vec v, r = {.u64 = {0}};
 
-    simd_read(cpu, in, 1, &v);
-    for (unsigned i = 0; i < in->op[1].size / n; i++) {
+    simd_read(cpu, in, source, &v);
+    for (unsigned i = 0; i < in->op[source].size / n; i++) {
         uint64_t x = bits_sext(lane_get(&v, n, i), 8 * n);
 
         lane_set(&r, lane_size(f), i, sf_from_int(&env, f, (int64_t)x));
     }
-    simd_fp_finish(cpu, &env);
+    finish(cpu, in, &env);
     simd_write(cpu, in, &r);
 }
 
@@ -40,12 +52,12 @@ void op_cvt_i32f64(struct cpu *cpu, const struct insn *in)
 /* CVTSI2SS, CVTSI2SD: one integer of either size. */
 void op_cvt_si_f32(struct cpu *cpu, const struct insn *in)
 {
-    from_int(cpu, in, in->op[1].size, &sf_single);
+    from_int(cpu, in, in->op[simd_source(in)].size, &sf_single);
 }
 
 void op_cvt_si_f64(struct cpu *cpu, const struct insn *in)
 {
-    from_int(cpu, in, in->op[1].size, &sf_double);
+    from_int(cpu, in, in->op[simd_source(in)].size, &sf_double);
 }
 
 /* To a general register of either size, or to lanes of 4 bytes. */
@@ -61,7 +73,7 @@ static void to_int(struct cpu *cpu, const struct insn *in,
 
         lane_set(&r, n, i, sf_to_int(&env, f, x, n, env.round));
     }
-    simd_fp_finish(cpu, &env);
+    finish(cpu, in, &env);
     simd_write(cpu, in, &r);
 }
 
@@ -100,14 +112,14 @@ static void between(struct cpu *cpu, const struct insn *in,
                     const struct sf_format *from, const struct sf_format *to)
 {
     struct sf_env env = simd_fp_env(cpu);
-    unsigned n = lane_size(from);
+    unsigned n = lane_size(from), source = simd_source(in);
     union vec v, r = {.u64 = {0}};
 
-    simd_read(cpu, in, 1, &v);
-    for (unsigned i = 0; i < in->op[1].size / n; i++)
+    simd_read(cpu, in, source, &v);
+    for (unsigned i = 0; i < in->op[source].size / n; i++)
         lane_set(&r, lane_size(to), i,
                  sf_convert(&env, from, to, lane_get(&v, n, i)));
-    simd_fp_finish(cpu, &env);
+    finish(cpu, in, &env);
     simd_write(cpu, in, &r);
 }
 

@@ -16,11 +16,20 @@
 enum {
     MXCSR_FLAGS = 0x3f,
     MXCSR_DAZ = 1 << 6,
+    MXCSR_UM = 1 << 11,   /* underflow masked */
     MXCSR_MASK_SHIFT = 7, /* masks are in the order of the flags */
     MXCSR_RC_SHIFT = 13,
     MXCSR_FTZ = 1 << 15,
-    MXCSR_VALID = 0xffff, /* MXCSR_MASK: other bits must be 0 */
+    MXCSR_VALID = 0xffff, /* bits that every model has */
+    MXCSR_MM = 1 << 17,   /* misaligned exception mask (APM vol. 1, 4.2.2) */
 };
+
+/* MXCSR_MASK: other bits must be 0. */
+static inline uint32_t simd_mxcsr_mask(const struct cpu *cpu)
+{
+    return cpu_has(cpu, FEAT_MISALIGNSSE) ? MXCSR_VALID | MXCSR_MM
+                                          : MXCSR_VALID;
+}
 
 struct sf_env simd_fp_env(const struct cpu *cpu);
 

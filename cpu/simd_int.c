@@ -1,38 +1,10 @@
 /*
  * Integer arithmetic, comparison, logic and shifts on lanes (SDM vol. 1, 9.4,
- * 10.4.4 and 11.4.2), each for MMX and XMM registers alike.
+ * 10.4.4, 11.4.2, 12.10), each for MMX, XMM and YMM registers alike.
  */
 
-#include "base/bits.h"
 #include "cpu/ops.h"
-#include "cpu/simd.h"
-
-static int32_t clamp(int32_t v, int32_t low, int32_t high)
-{
-    if (v < low)
-        return low;
-    return v > high ? high : v;
-}
-
-static int32_t sat_s8(int32_t v)
-{
-    return clamp(v, INT8_MIN, INT8_MAX);
-}
-
-static int32_t sat_s16(int32_t v)
-{
-    return clamp(v, INT16_MIN, INT16_MAX);
-}
-
-static int32_t sat_u8(int32_t v)
-{
-    return clamp(v, 0, UINT8_MAX);
-}
-
-static int32_t sat_u16(int32_t v)
-{
-    return clamp(v, 0, UINT16_MAX);
-}
+#include "cpu/simd_lanes.h"
 
 /* Products of the two pairs of signed words, added; wraps for the one case of
  * four times -32768. */
@@ -56,26 +28,6 @@ static uint64_t sum_of_differences(uint64_t x, uint64_t y)
     return sum;
 }
 
-/*
- * LANES(bits, name, expression): each lane of operand 0 becomes the expression
- * of x and y, the lanes of operands 0 and 1; sx and sy are the same, signed.
- */
-#define LANES(bits, name, expression)                                   \
-    void op_##name(struct cpu *cpu, const struct insn *in)              \
-    {                                                                   \
-        union vec a, b;                                                 \
-                                                                        \
-        simd_read_pair(cpu, in, &a, &b);                                \
-        for (unsigned i = 0; i < XMM_SIZE * 8 / (bits); i++) {          \
-            uint##bits##_t x = a.u##bits[i], y = b.u##bits[i];          \
-            int##bits##_t sx = (int##bits##_t)x, sy = (int##bits##_t)y; \
-                                                                        \
-            (void)sx, (void)sy;                                         \
-            a.u##bits[i] = (uint##bits##_t)(expression);                \
-        }                                                               \
-        simd_write(cpu, in, &a);                                        \
-    }
-
 /* It would take x & y for a declaration. */
 /* clang-format off */
 LANES(8, paddb, x + y)
@@ -98,42 +50,54 @@ LANES(8, pavgb, (x + y + 1) >> 1)
 LANES(16, pavgw, (x + y + 1) >> 1)
 LANES(8, pminub, x < y ? x : y)
 LANES(8, pmaxub, x > y ? x : y)
+LANES(16, pminuw, x < y ? x : y)
+LANES(16, pmaxuw, x > y ? x : y)
+LANES(32, pminud, x < y ? x : y)
+LANES(32, pmaxud, x > y ? x : y)
+LANES(8, pminsb, sx < sy ? x : y)
+LANES(8, pmaxsb, sx > sy ? x : y)
 LANES(16, pminsw, sx < sy ? x : y)
 LANES(16, pmaxsw, sx > sy ? x : y)
+LANES(32, pminsd, sx < sy ? x : y)
+LANES(32, pmaxsd, sx > sy ? x : y)
 LANES(16, pmullw, (uint32_t)x * y)
 LANES(16, pmulhw, (sx * sy) >> 16)
 LANES(16, pmulhuw, (uint32_t)x * y >> 16)
+LANES(32, pmulld, x * y)
 LANES(64, pmuludq, (x & 0xffffffff) * (y & 0xffffffff))
+LANES(64, pmuldq, (int64_t)(int32_t)x * (int32_t)y)
 LANES(32, pmaddwd, multiply_add(x, y))
 LANES(64, psadbw, sum_of_differences(x, y))
 LANES(8, pcmpeqb, x == y ? 0xff : 0)
 LANES(16, pcmpeqw, x == y ? 0xffff : 0)
 LANES(32, pcmpeqd, x == y ? 0xffffffff : 0)
+LANES(64, pcmpeqq, x == y ? UINT64_MAX : 0)
 LANES(8, pcmpgtb, sx > sy ? 0xff : 0)
 LANES(16, pcmpgtw, sx > sy ? 0xffff : 0)
 LANES(32, pcmpgtd, sx > sy ? 0xffffffff : 0)
+LANES(64, pcmpgtq, sx > sy ? UINT64_MAX : 0)
 LANES(64, pand, x & y)
 LANES(64, pandn, ~x & y)
 LANES(64, por, x | y)
 LANES(64, pxor, x ^ y)
 /* clang-format on */
 
-/* SHIFT: as LANES, with the count that is the low quadword of operand 1; past
- * the width, a lane becomes zero, or all sign. */
-#define SHIFT(bits, name, expression)                          \
-    void op_##name(struct cpu *cpu, const struct insn *in)     \
-    {                                                          \
-        union vec a, b;                                        \
-        uint64_t count;                                        \
-                                                               \
-        simd_read_pair(cpu, in, &a, &b);                       \
-        count = b.u64[0];                                      \
-        for (unsigned i = 0; i < XMM_SIZE * 8 / (bits); i++) { \
-            uint##bits##_t x = a.u##bits[i];                   \
-                                                               \
-            a.u##bits[i] = (uint##bits##_t)(expression);       \
-        }                                                      \
-        simd_write(cpu, in, &a);                               \
+/* SHIFT: as LANES, with the count that is the low quadword of the second
+ * source; past the width, a lane becomes zero, or all sign. */
+#define SHIFT(bits, name, expression)                               \
+    void op_##name(struct cpu *cpu, const struct insn *in)          \
+    {                                                               \
+        union vec a, b;                                             \
+        uint64_t count;                                             \
+                                                                    \
+        simd_read_pair(cpu, in, &a, &b);                            \
+        count = b.u64[0];                                           \
+        for (unsigned i = 0; i < simd_size(in) * 8 / (bits); i++) { \
+            uint##bits##_t x = a.u##bits[i];                        \
+                                                                    \
+            a.u##bits[i] = (uint##bits##_t)(expression);            \
+        }                                                           \
+        simd_write(cpu, in, &a);                                    \
     }
 
 SHIFT(16, psllw, count < 16 ? (uint32_t)x << count : 0)
@@ -145,32 +109,18 @@ SHIFT(64, psrlq, count < 64 ? x >> count : 0)
 SHIFT(16, psraw, (int16_t)x >> (count < 16 ? count : 15))
 SHIFT(32, psrad, (int32_t)x >> (count < 32 ? count : 31))
 
-/* The whole register as one number, by bytes. */
-static uint128 load128(const union vec *v)
+/* Whole blocks, by bytes. */
+static void pslldq(struct block *k)
 {
-    return (uint128)v->u64[1] << 64 | v->u64[0];
+    for (unsigned i = 0; i < XMM_SIZE; i++)
+        k->r.u8[i] = i < k->imm ? 0 : k->a.u8[i - k->imm];
 }
 
-static void store128(union vec *v, uint128 x)
+static void psrldq(struct block *k)
 {
-    v->u64[0] = (uint64_t)x;
-    v->u64[1] = (uint64_t)(x >> 64);
+    for (unsigned i = 0; i < XMM_SIZE; i++)
+        k->r.u8[i] = i + k->imm < XMM_SIZE ? k->a.u8[i + k->imm] : 0;
 }
 
-void op_pslldq(struct cpu *cpu, const struct insn *in)
-{
-    union vec a;
-
-    simd_read(cpu, in, 0, &a);
-    store128(&a, in->imm < XMM_SIZE ? load128(&a) << 8 * in->imm : 0);
-    simd_write(cpu, in, &a);
-}
-
-void op_psrldq(struct cpu *cpu, const struct insn *in)
-{
-    union vec a;
-
-    simd_read(cpu, in, 0, &a);
-    store128(&a, in->imm < XMM_SIZE ? load128(&a) >> 8 * in->imm : 0);
-    simd_write(cpu, in, &a);
-}
+BLOCKS(pslldq)
+BLOCKS(psrldq)

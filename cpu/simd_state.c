@@ -8,27 +8,11 @@
 #include "base/bytes.h"
 #include "cpu/fault.h"
 #include "cpu/fpu.h"
+#include "cpu/fxsave.h"
 #include "cpu/guest.h"
 #include "cpu/ops.h"
+#include "cpu/simd.h"
 #include "cpu/simd_fp.h"
-
-/* Offsets in the image. */
-enum {
-    FX_CW = 0,
-    FX_SW = 2,
-    FX_TAGS = 4,
-    FX_OPCODE = 6,
-    FX_IP = 8, /* 4 bytes, then CS; or 8 bytes with REX.W */
-    FX_CS = 12,
-    FX_DP = 16,
-    FX_DS = 20,
-    FX_MXCSR = 24,
-    FX_MXCSR_MASK = 28,
-    FX_ST = 32, /* 16 bytes for each of 8 */
-    FX_XMM = 160,
-    FX_STATE_SIZE = 416,
-    FX_SIZE = 512,
-};
 
 enum {
     FPU_OPCODE_BITS = 0x7ff,
@@ -41,7 +25,7 @@ static unsigned xmm_count(const struct cpu *cpu)
 {
     if (!cpu_has(cpu, FEAT_SSE))
         return 0;
-    return cpu_code64(cpu) ? 16 : 8;
+    return vector_count(cpu);
 }
 
 static unsigned state_bytes(const struct cpu *cpu)
@@ -96,7 +80,7 @@ static void restore_pointers(struct fpu *fpu, const struct insn *in,
     fpu->ds = load16(image + FX_DS);
 }
 
-static void save_x87(struct fpu *fpu, uint8_t *image)
+static void save_stack(struct fpu *fpu, uint8_t *image)
 {
     store16(image + FX_CW, fpu->cw);
     store16(image + FX_SW, fpu->sw);
@@ -110,7 +94,7 @@ static void save_x87(struct fpu *fpu, uint8_t *image)
     }
 }
 
-static void restore_x87(struct fpu *fpu, const uint8_t *image)
+static void restore_stack(struct fpu *fpu, const uint8_t *image)
 {
     fpu->cw = (load16(image + FX_CW) & FPU_CW_BITS) | FPU_CW_ONE;
     fpu->sw = load16(image + FX_SW);
@@ -125,16 +109,27 @@ static void restore_x87(struct fpu *fpu, const uint8_t *image)
     }
 }
 
+void fxsave_x87(struct cpu *cpu, const struct insn *in, uint8_t *image)
+{
+    save_stack(&cpu->fpu, image);
+    save_pointers(&cpu->fpu, in, image);
+}
+
+void fxrstor_x87(struct cpu *cpu, const struct insn *in, const uint8_t *image)
+{
+    restore_stack(&cpu->fpu, image);
+    restore_pointers(&cpu->fpu, in, image);
+}
+
 void op_fxsave(struct cpu *cpu, const struct insn *in)
 {
     uint64_t off = image_address(cpu, in, ACCESS_WRITE);
     uint8_t image[FX_STATE_SIZE] = {0};
 
-    save_x87(&cpu->fpu, image);
-    save_pointers(&cpu->fpu, in, image);
+    fxsave_x87(cpu, in, image);
     if (cpu_has(cpu, FEAT_SSE)) {
         store32(image + FX_MXCSR, cpu->mxcsr);
-        store32(image + FX_MXCSR_MASK, MXCSR_VALID);
+        store32(image + FX_MXCSR_MASK, simd_mxcsr_mask(cpu));
     }
     for (unsigned i = 0; i < xmm_count(cpu); i++)
         memcpy(image + FX_XMM + XMM_SIZE * i, &cpu->xmm[i], XMM_SIZE);
@@ -150,22 +145,21 @@ void op_fxrstor(struct cpu *cpu, const struct insn *in)
     if (cpu_has(cpu, FEAT_SSE)) {
         uint32_t mxcsr = load32(image + FX_MXCSR);
 
-        if (mxcsr & ~(uint32_t)MXCSR_VALID)
+        if (mxcsr & ~simd_mxcsr_mask(cpu))
             cpu_raise_error(cpu, EXC_GP, 0);
         cpu->mxcsr = mxcsr;
     }
-    restore_x87(&cpu->fpu, image);
-    restore_pointers(&cpu->fpu, in, image);
+    fxrstor_x87(cpu, in, image);
     for (unsigned i = 0; i < xmm_count(cpu); i++)
         memcpy(&cpu->xmm[i], image + FX_XMM + XMM_SIZE * i, XMM_SIZE);
-    cpu_update_mode(cpu); /* MODE_FPU_EXC */
+    cpu_update_mode(cpu); /* MODE_FPU_EXC, MODE_SSE_EXC */
 }
 
 void op_ldmxcsr(struct cpu *cpu, const struct insn *in)
 {
     uint32_t v = (uint32_t)guest_read(cpu, in, 0);
 
-    if (v & ~(uint32_t)MXCSR_VALID)
+    if (v & ~simd_mxcsr_mask(cpu))
         cpu_raise_error(cpu, EXC_GP, 0);
     simd_set_mxcsr(cpu, v);
 }

@@ -1,66 +1,23 @@
 #include "cpu/softfloat.h"
 
 #include "base/bits.h"
+#include "cpu/softfloat_parts.h"
 
 /* RCPSS and RSQRTSS: relative error at most 2^-12, where the SDM allows
  * 1.5 * 2^-12. */
 enum { APPROX_BITS = 12 };
 
+const struct sf_format sf_half = {.exp_bits = 5, .frac_bits = 10};
 const struct sf_format sf_single = {.exp_bits = 8, .frac_bits = 23};
 const struct sf_format sf_double = {.exp_bits = 11, .frac_bits = 52};
-
-enum sf_class { CLASS_FINITE, CLASS_INF, CLASS_QNAN, CLASS_SNAN };
-
-/* An operand taken apart. */
-struct sf_value {
-    enum sf_class class;
-    bool denormal;
-    struct softnum n; /* the number, if finite; its sign always */
-};
 
 static int32_t bias(const struct sf_format *f)
 {
     return (1 << (f->exp_bits - 1)) - 1;
 }
 
-static uint64_t quiet_bit(const struct sf_format *f)
-{
-    return (uint64_t)1 << (f->frac_bits - 1);
-}
-
-static uint64_t with_sign(const struct sf_format *f, bool sign, uint64_t bits)
-{
-    return bits | (uint64_t)sign << (f->exp_bits + f->frac_bits);
-}
-
-static uint64_t infinity(const struct sf_format *f, bool sign)
-{
-    return with_sign(f, sign, bits_mask(f->exp_bits) << f->frac_bits);
-}
-
-static uint64_t default_nan(const struct sf_format *f)
-{
-    return infinity(f, true) | quiet_bit(f);
-}
-
-static uint64_t invalid(struct sf_env *env, const struct sf_format *f)
-{
-    env->flags |= SF_INVALID;
-    return default_nan(f);
-}
-
-static bool is_nan(const struct sf_value *v)
-{
-    return v->class >= CLASS_QNAN;
-}
-
-static bool is_zero(const struct sf_value *v)
-{
-    return v->class == CLASS_FINITE && v->n.sig == 0;
-}
-
-static struct sf_value unpack(const struct sf_env *env,
-                              const struct sf_format *f, uint64_t a)
+struct sf_value sf_unpack(const struct sf_env *env, const struct sf_format *f,
+                          uint64_t a)
 {
     uint64_t frac = bits_get(a, 0, f->frac_bits);
     int32_t exp = (int32_t)bits_get(a, f->frac_bits, f->exp_bits);
@@ -71,7 +28,7 @@ static struct sf_value unpack(const struct sf_env *env,
         if (frac == 0)
             v.class = CLASS_INF;
         else
-            v.class = frac & quiet_bit(f) ? CLASS_QNAN : CLASS_SNAN;
+            v.class = frac & sf_quiet_bit(f) ? CLASS_QNAN : CLASS_SNAN;
     } else if (exp != 0) {
         v.n.sig = (uint128)((uint64_t)1 << 63 | frac << (63 - f->frac_bits))
                   << 64;
@@ -96,7 +53,7 @@ static uint64_t propagate_nan(struct sf_env *env, const struct sf_format *f,
 {
     if (x->class == CLASS_SNAN || y->class == CLASS_SNAN)
         env->flags |= SF_INVALID;
-    return (is_nan(x) ? a : b) | quiet_bit(f);
+    return (sf_is_nan(x) ? a : b) | sf_quiet_bit(f);
 }
 
 static uint64_t overflow(struct sf_env *env, const struct sf_format *f,
@@ -108,8 +65,8 @@ static uint64_t overflow(struct sf_env *env, const struct sf_format *f,
     if (inexact || !(env->unmasked & SF_OVERFLOW))
         env->flags |= SF_INEXACT;
     if (env->round == ROUND_NEAREST || env->round == away)
-        return infinity(f, sign);
-    return infinity(f, sign) - 1; /* the largest finite number */
+        return sf_infinity(f, sign);
+    return sf_infinity(f, sign) - 1; /* the largest finite number */
 }
 
 /* n is below the normal numbers, even when rounded; inexact: as a number of
@@ -127,19 +84,19 @@ static uint64_t underflow(struct sf_env *env, const struct sf_format *f,
     }
     if (env->ftz) {
         env->flags |= SF_UNDERFLOW | SF_INEXACT;
-        return with_sign(f, n.sign, 0);
+        return sf_with_sign(f, n.sign, 0);
     }
     r = softnum_round(n.sign, n.sig, drop, env->round);
     if (r.inexact)
         env->flags |= SF_UNDERFLOW | SF_INEXACT;
-    return with_sign(f, n.sign, (uint64_t)r.sig);
+    return sf_with_sign(f, n.sign, (uint64_t)r.sig);
 }
 
 /* Rounds a number that is not zero.  The leading 1 of the significand is added
  * to the exponent field rather than masked off: a carry out of rounding then
  * moves to the next binade by itself. */
-static uint64_t pack(struct sf_env *env, const struct sf_format *f,
-                     struct softnum n)
+uint64_t sf_pack(struct sf_env *env, const struct sf_format *f,
+                 struct softnum n)
 {
     struct softnum_rounded r = softnum_round(
         n.sign, n.sig, SOFTNUM_BITS - 1u - f->frac_bits, env->round);
@@ -151,21 +108,21 @@ static uint64_t pack(struct sf_env *env, const struct sf_format *f,
         return underflow(env, f, n, r.inexact);
     if (r.inexact)
         env->flags |= SF_INEXACT;
-    return with_sign(f, n.sign,
-                     ((uint64_t)(n.exp + bias(f) - 1) << f->frac_bits) +
-                         (uint64_t)r.sig);
+    return sf_with_sign(f, n.sign,
+                        ((uint64_t)(n.exp + bias(f) - 1) << f->frac_bits) +
+                            (uint64_t)r.sig);
 }
 
 uint64_t sf_add(struct sf_env *env, const struct sf_format *f, uint64_t a,
                 uint64_t b)
 {
-    struct sf_value x = unpack(env, f, a), y = unpack(env, f, b);
+    struct sf_value x = sf_unpack(env, f, a), y = sf_unpack(env, f, b);
     struct softnum sum;
 
-    if (is_nan(&x) || is_nan(&y))
+    if (sf_is_nan(&x) || sf_is_nan(&y))
         return propagate_nan(env, f, a, b, &x, &y);
     if (x.class == CLASS_INF && y.class == CLASS_INF && x.n.sign != y.n.sign)
-        return invalid(env, f);
+        return sf_invalid(env, f);
     note_denormals(env, &x, &y);
     if (x.class == CLASS_INF)
         return a;
@@ -173,78 +130,78 @@ uint64_t sf_add(struct sf_env *env, const struct sf_format *f, uint64_t a,
         return b;
     sum = softnum_add(x.n, y.n);
     if (sum.sig)
-        return pack(env, f, sum);
+        return sf_pack(env, f, sum);
     /* Zeros of unlike signs, or x - x. */
     if (x.n.sign != y.n.sign)
         sum.sign = env->round == ROUND_DOWN;
-    return with_sign(f, sum.sign, 0);
+    return sf_with_sign(f, sum.sign, 0);
 }
 
 /* A NaN keeps its sign: only a number may be negated. */
 uint64_t sf_sub(struct sf_env *env, const struct sf_format *f, uint64_t a,
                 uint64_t b)
 {
-    struct sf_value y = unpack(env, f, b);
+    struct sf_value y = sf_unpack(env, f, b);
 
-    return sf_add(env, f, a, is_nan(&y) ? b : b ^ with_sign(f, true, 0));
+    return sf_add(env, f, a, sf_is_nan(&y) ? b : b ^ sf_with_sign(f, true, 0));
 }
 
 uint64_t sf_mul(struct sf_env *env, const struct sf_format *f, uint64_t a,
                 uint64_t b)
 {
-    struct sf_value x = unpack(env, f, a), y = unpack(env, f, b);
+    struct sf_value x = sf_unpack(env, f, a), y = sf_unpack(env, f, b);
     bool sign = x.n.sign != y.n.sign;
 
-    if (is_nan(&x) || is_nan(&y))
+    if (sf_is_nan(&x) || sf_is_nan(&y))
         return propagate_nan(env, f, a, b, &x, &y);
-    if ((x.class == CLASS_INF && is_zero(&y)) ||
-        (y.class == CLASS_INF && is_zero(&x)))
-        return invalid(env, f);
+    if ((x.class == CLASS_INF && sf_is_zero(&y)) ||
+        (y.class == CLASS_INF && sf_is_zero(&x)))
+        return sf_invalid(env, f);
     note_denormals(env, &x, &y);
     if (x.class == CLASS_INF || y.class == CLASS_INF)
-        return infinity(f, sign);
-    if (is_zero(&x) || is_zero(&y))
-        return with_sign(f, sign, 0);
-    return pack(env, f, softnum_mul(x.n, y.n));
+        return sf_infinity(f, sign);
+    if (sf_is_zero(&x) || sf_is_zero(&y))
+        return sf_with_sign(f, sign, 0);
+    return sf_pack(env, f, softnum_mul(x.n, y.n));
 }
 
 uint64_t sf_div(struct sf_env *env, const struct sf_format *f, uint64_t a,
                 uint64_t b)
 {
-    struct sf_value x = unpack(env, f, a), y = unpack(env, f, b);
+    struct sf_value x = sf_unpack(env, f, a), y = sf_unpack(env, f, b);
     bool sign = x.n.sign != y.n.sign;
 
-    if (is_nan(&x) || is_nan(&y))
+    if (sf_is_nan(&x) || sf_is_nan(&y))
         return propagate_nan(env, f, a, b, &x, &y);
     if ((x.class == CLASS_INF && y.class == CLASS_INF) ||
-        (is_zero(&x) && is_zero(&y)))
-        return invalid(env, f);
-    if (is_zero(&y) && x.class == CLASS_FINITE) {
+        (sf_is_zero(&x) && sf_is_zero(&y)))
+        return sf_invalid(env, f);
+    if (sf_is_zero(&y) && x.class == CLASS_FINITE) {
         env->flags |= SF_DIVZERO;
-        return infinity(f, sign);
+        return sf_infinity(f, sign);
     }
     note_denormals(env, &x, &y);
     if (x.class == CLASS_INF)
-        return infinity(f, sign);
-    if (y.class == CLASS_INF || is_zero(&x))
-        return with_sign(f, sign, 0);
-    return pack(env, f, softnum_div(x.n, y.n));
+        return sf_infinity(f, sign);
+    if (y.class == CLASS_INF || sf_is_zero(&x))
+        return sf_with_sign(f, sign, 0);
+    return sf_pack(env, f, softnum_div(x.n, y.n));
 }
 
 uint64_t sf_sqrt(struct sf_env *env, const struct sf_format *f, uint64_t a)
 {
-    struct sf_value x = unpack(env, f, a);
+    struct sf_value x = sf_unpack(env, f, a);
 
-    if (is_nan(&x))
+    if (sf_is_nan(&x))
         return propagate_nan(env, f, a, a, &x, &x);
-    if (is_zero(&x))
-        return with_sign(f, x.n.sign, 0);
+    if (sf_is_zero(&x))
+        return sf_with_sign(f, x.n.sign, 0);
     if (x.n.sign)
-        return invalid(env, f);
+        return sf_invalid(env, f);
     note_denormals(env, &x, &x);
     if (x.class == CLASS_INF)
         return a;
-    return pack(env, f, softnum_sqrt(x.n, f->frac_bits + 3u));
+    return sf_pack(env, f, softnum_sqrt(x.n, f->frac_bits + 3u));
 }
 
 /* Neither is a NaN. */
@@ -263,9 +220,9 @@ static enum sf_order order(const struct sf_value *x, const struct sf_value *y)
 enum sf_order sf_compare(struct sf_env *env, const struct sf_format *f,
                          uint64_t a, uint64_t b, bool signals)
 {
-    struct sf_value x = unpack(env, f, a), y = unpack(env, f, b);
+    struct sf_value x = sf_unpack(env, f, a), y = sf_unpack(env, f, b);
 
-    if (is_nan(&x) || is_nan(&y)) {
+    if (sf_is_nan(&x) || sf_is_nan(&y)) {
         if (signals || x.class == CLASS_SNAN || y.class == CLASS_SNAN)
             env->flags |= SF_INVALID;
         return SF_UNORDERED;
@@ -278,9 +235,9 @@ enum sf_order sf_compare(struct sf_env *env, const struct sf_format *f,
 static uint64_t chosen(const struct sf_env *env, const struct sf_format *f,
                        uint64_t a)
 {
-    struct sf_value v = unpack(env, f, a);
+    struct sf_value v = sf_unpack(env, f, a);
 
-    return is_zero(&v) ? with_sign(f, v.n.sign, 0) : a;
+    return sf_is_zero(&v) ? sf_with_sign(f, v.n.sign, 0) : a;
 }
 
 uint64_t sf_min(struct sf_env *env, const struct sf_format *f, uint64_t a,
@@ -306,24 +263,25 @@ static uint64_t convert_nan(const struct sf_format *from,
     uint64_t payload = bits_get(a, 0, from->frac_bits)
                        << (63 - from->frac_bits);
 
-    return infinity(to, sign) | quiet_bit(to) | payload >> (63 - to->frac_bits);
+    return sf_infinity(to, sign) | sf_quiet_bit(to) |
+           payload >> (63 - to->frac_bits);
 }
 
 uint64_t sf_convert(struct sf_env *env, const struct sf_format *from,
                     const struct sf_format *to, uint64_t a)
 {
-    struct sf_value x = unpack(env, from, a);
+    struct sf_value x = sf_unpack(env, from, a);
 
     if (x.class == CLASS_SNAN)
         env->flags |= SF_INVALID;
-    if (is_nan(&x))
+    if (sf_is_nan(&x))
         return convert_nan(from, to, a, x.n.sign);
     note_denormals(env, &x, &x);
     if (x.class == CLASS_INF)
-        return infinity(to, x.n.sign);
-    if (is_zero(&x))
-        return with_sign(to, x.n.sign, 0);
-    return pack(env, to, x.n);
+        return sf_infinity(to, x.n.sign);
+    if (sf_is_zero(&x))
+        return sf_with_sign(to, x.n.sign, 0);
+    return sf_pack(env, to, x.n);
 }
 
 uint64_t sf_from_int(struct sf_env *env, const struct sf_format *f, int64_t v)
@@ -332,13 +290,13 @@ uint64_t sf_from_int(struct sf_env *env, const struct sf_format *f, int64_t v)
 
     if (v == 0)
         return 0;
-    return pack(env, f, softnum_make(v < 0, magnitude, 0));
+    return sf_pack(env, f, softnum_make(v < 0, magnitude, 0));
 }
 
 uint64_t sf_to_int(struct sf_env *env, const struct sf_format *f, uint64_t a,
                    unsigned n, enum softnum_round round)
 {
-    struct sf_value x = unpack(env, f, a);
+    struct sf_value x = sf_unpack(env, f, a);
     uint64_t lowest = (uint64_t)INT64_MIN >> (64 - 8 * n);
     struct softnum_rounded r = {0};
 
@@ -362,7 +320,8 @@ static uint64_t pack_approximate(const struct sf_format *f, struct softnum n)
     struct softnum_rounded r =
         softnum_round(n.sign, n.sig, drop, ROUND_NEAREST);
 
-    return pack(&env, f, softnum_make(n.sign, r.sig, n.exp + 1 - APPROX_BITS));
+    return sf_pack(&env, f,
+                   softnum_make(n.sign, r.sig, n.exp + 1 - APPROX_BITS));
 }
 
 static const struct softnum one = {.sig = (uint128)1 << 127};
@@ -370,29 +329,29 @@ static const struct softnum one = {.sig = (uint128)1 << 127};
 uint64_t sf_rcp12(const struct sf_format *f, uint64_t a)
 {
     struct sf_env env = {.daz = true};
-    struct sf_value x = unpack(&env, f, a);
+    struct sf_value x = sf_unpack(&env, f, a);
 
-    if (is_nan(&x))
-        return a | quiet_bit(f);
+    if (sf_is_nan(&x))
+        return a | sf_quiet_bit(f);
     if (x.class == CLASS_INF)
-        return with_sign(f, x.n.sign, 0);
-    if (is_zero(&x))
-        return infinity(f, x.n.sign);
+        return sf_with_sign(f, x.n.sign, 0);
+    if (sf_is_zero(&x))
+        return sf_infinity(f, x.n.sign);
     return pack_approximate(f, softnum_div(one, x.n));
 }
 
 uint64_t sf_rsqrt12(const struct sf_format *f, uint64_t a)
 {
     struct sf_env env = {.daz = true};
-    struct sf_value x = unpack(&env, f, a);
+    struct sf_value x = sf_unpack(&env, f, a);
     struct softnum root;
 
-    if (is_nan(&x))
-        return a | quiet_bit(f);
-    if (is_zero(&x))
-        return infinity(f, x.n.sign);
+    if (sf_is_nan(&x))
+        return a | sf_quiet_bit(f);
+    if (sf_is_zero(&x))
+        return sf_infinity(f, x.n.sign);
     if (x.n.sign)
-        return default_nan(f);
+        return sf_default_nan(f);
     if (x.class == CLASS_INF)
         return 0;
     /* A divisor has 64 bits.  Cutting there cannot move the quotient past a

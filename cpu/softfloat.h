@@ -46,7 +46,7 @@ struct sf_format {
     uint8_t exp_bits, frac_bits;
 };
 
-extern const struct sf_format sf_single, sf_double;
+extern const struct sf_format sf_half, sf_single, sf_double;
 
 typedef uint64_t sf_binary(struct sf_env *env, const struct sf_format *f,
                            uint64_t a, uint64_t b);
@@ -56,6 +56,11 @@ sf_binary sf_add, sf_sub, sf_mul, sf_div;
 sf_binary sf_min, sf_max;
 
 uint64_t sf_sqrt(struct sf_env *env, const struct sf_format *f, uint64_t a);
+
+/* a * b + c, rounded once.  `negate` turns the sign of what is not a NaN. */
+enum { SF_NEGATE_PRODUCT = 1 << 0, SF_NEGATE_ADDEND = 1 << 1 };
+uint64_t sf_fma(struct sf_env *env, const struct sf_format *f, uint64_t a,
+                uint64_t b, uint64_t c, unsigned negate);
 
 enum sf_order { SF_LESS = -1, SF_EQUAL = 0, SF_GREATER = 1, SF_UNORDERED = 2 };
 
@@ -72,6 +77,10 @@ uint64_t sf_from_int(struct sf_env *env, const struct sf_format *f, int64_t v);
  * invalid and gives the most negative one. */
 uint64_t sf_to_int(struct sf_env *env, const struct sf_format *f, uint64_t a,
                    unsigned n, enum softnum_round round);
+
+/* To an integer of the same format.  Denormal operands are no exception. */
+uint64_t sf_round_to_int(struct sf_env *env, const struct sf_format *f,
+                         uint64_t a, enum softnum_round round);
 
 /* RCPSS and RSQRTSS: the exact value rounded to 12 bits.  Raise nothing and
  * ignore the environment: denormals are zeros on both sides. */

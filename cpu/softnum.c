@@ -32,9 +32,10 @@ struct softnum softnum_make(bool sign, uint128 sig, int32_t exp)
     return r;
 }
 
-/* Both are shifted right once, so that a sum has room; operands have 64 bits,
- * so that loses nothing, and after it two bits below the sticky bit's reach of
- * any rounding position are free. */
+/* Both are shifted right once, so that a sum has room.  With 126 bits that
+ * loses nothing, and the lowest bit of x is 0: only there can y have its sticky
+ * bit, which so comes out as the sticky bit of the result.  If y lost bits, it
+ * was shifted by 2 or more, and a difference has at most one leading zero. */
 struct softnum softnum_add(struct softnum a, struct softnum b)
 {
     struct softnum big = a, small = b;

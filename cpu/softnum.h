@@ -32,7 +32,8 @@ enum softnum_round { ROUND_NEAREST, ROUND_DOWN, ROUND_UP, ROUND_ZERO };
 /* sign * sig * 2^exp (sig any integer) in normal form. */
 struct softnum softnum_make(bool sign, uint128 sig, int32_t exp);
 
-/* A sum of zero has the sign of a; the caller knows the rule for zeros. */
+/* Here operands may have 126 bits (products do).  A sum of zero has the sign of
+ * a; the caller knows the rule for zeros. */
 struct softnum softnum_add(struct softnum a, struct softnum b);
 struct softnum softnum_mul(struct softnum a, struct softnum b);
 struct softnum softnum_div(struct softnum a, struct softnum b); /* b != 0 */

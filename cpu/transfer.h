@@ -22,7 +22,6 @@ struct far_return {
     uint16_t cs, ss;
     uint64_t rip, sp;
     bool pops_stack; /* ss and sp are there: outward, or IRET of 64-bit code */
-    enum vector absent_stack; /* the fault: RETF has #SS, IRET #NP */
     struct descriptor code, stack;
 };
 

@@ -88,6 +88,28 @@ static bool open_log(const struct config *cfg, char error[CONFIG_ERROR])
     return true;
 }
 
+/* The name is perf's choice.  Whoever else can write to /tmp must not have us
+ * write somewhere else: what is there is not followed. */
+static bool open_perf_map(struct config *cfg, char error[CONFIG_ERROR])
+{
+    char path[64];
+    int fd;
+
+    if (!cfg->wants_perf_map)
+        return true;
+    snprintf(path, sizeof(path), "/tmp/perf-%ld.map", (long)getpid());
+    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+              0644);
+    cfg->perf_map = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!cfg->perf_map) {
+        snprintf(error, CONFIG_ERROR, "Cannot write '%s': %s.", path,
+                 strerror(errno));
+        return false;
+    }
+    setvbuf(cfg->perf_map, NULL, _IOLBF, 0);
+    return true;
+}
+
 /* --- running --- */
 
 static double seconds(void)
@@ -189,7 +211,7 @@ int main(int argc, char *argv[])
                               : RUN_OFF;
     case CONFIG_RUN: break;
     }
-    if (!open_log(&cfg, error))
+    if (!open_log(&cfg, error) || !open_perf_map(&cfg, error))
         return complain(error);
     exit_code = run_config(&cfg, error);
     if (error[0])

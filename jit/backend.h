@@ -30,8 +30,9 @@ enum jit_exit {
 /* Offsets in the code buffer of code that blocks share. */
 struct jit_thunks {
     uint32_t enter, exit, stop, bail, helper, access, flags, load_xmm,
-        load_x87;
+        load_ymm, load_x87;
     uint32_t size;
+    struct feature_set host; /* what the host's CPU has, by the guest's names */
 };
 
 /* A place where a block leaves for a known address. */
@@ -46,7 +47,8 @@ struct jit_exit_site {
 /* A call to C, by the address it returns to. */
 struct jit_call_site {
     uint32_t at;
-    uint32_t insn; /* index in the block */
+    uint16_t insn;   /* index in the block */
+    uint16_t recipe; /* the flags if it bails: index, or RECIPE_NONE */
 };
 
 enum { JIT_MAX_EXITS = 2 + IR_INSNS, JIT_MAX_CALLS = 2 * IR_INSNS + 64 };
@@ -61,6 +63,7 @@ struct jit_out {
                                 live as long as the block */
     void *work;           /* work_size bytes for the backend, zero at first */
     bool count;           /* subtract from frame.budget */
+    bool stats;           /* add to frame.counted */
     uint64_t straddle_link; /* tlb_link of the block's second page, or 0 */
     uint64_t straddle_la;
     /* Results. */
@@ -76,7 +79,8 @@ struct jit_backend {
     const char *name;
     size_t work_size;
     ir_fuses *fuses;
-    bool (*native)(const struct insn *in);
+    bool (*native)(const struct insn *in, uint32_t mode,
+                   const struct feature_set *host);
     /* Writes the shared code at the start of the buffer; false: no room. */
     bool (*emit_thunks)(struct jit_out *out, struct jit_thunks *t);
     /* False: no room, nothing of it is used. */

@@ -142,6 +142,7 @@ void blocks_remove(struct block_table *t, struct block *b)
 static void block_free(struct block *b)
 {
     free(b->insn);
+    free(b->recipe);
     free(b->exit);
     free(b->call);
     free(b);
@@ -235,7 +236,8 @@ static void copy_sites(struct block *b, const struct jit_out *out,
         unsigned insn = out->call[k].insn;
 
         b->call[k] = (struct block_call){out->call[k].at, (uint16_t)insn,
-                                         (uint16_t)(ip[insn] - ip[0])};
+                                         (uint16_t)(ip[insn] - ip[0]),
+                                         out->call[k].recipe};
     }
 }
 

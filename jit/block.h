@@ -47,6 +47,7 @@ struct block_exit {
 struct block_call {
     uint32_t at;
     uint16_t insn, ip_delta;
+    uint16_t recipe; /* index, or RECIPE_NONE */
 };
 
 struct block {
@@ -60,6 +61,7 @@ struct block {
     uint16_t bytes1;
     uint16_t insn_count, exit_count, call_count;
     struct insn *insn; /* for helpers; NULL if none */
+    struct ir_recipe *recipe; /* of flags at calls; NULL if none */
     struct block_exit *exit;
     struct block_call *call;
     struct block_exit *incoming;

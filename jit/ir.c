@@ -25,6 +25,7 @@ struct walk {
     struct ir_block *b;
     ir_fuses *fuses;
     uint32_t need, observed; /* flags wanted by what follows */
+    uint32_t hard;           /* those of observed that must be there */
     unsigned flags_last;     /* the last operation that wants them */
     ir_ref put[GPR_COUNT];   /* value that a following PUT moves there */
     uint8_t put_size[GPR_COUNT];
@@ -67,6 +68,33 @@ static void want_flags(struct walk *w, uint32_t need, uint32_t observed,
     w->observed |= observed;
 }
 
+/* Flags that only faults look at need not be made where a recipe can. */
+static bool take_recipe(struct walk *w, struct ir_ins *f, unsigned at)
+{
+    struct ir_block *b = w->b;
+    ir_ref saved;
+
+    if (b->recipe_count == RECIPE_MAX ||
+        !recipe_find(b, at, w->flags_last, &b->recipe[b->recipe_count]))
+        return false;
+    f->recipe = (uint8_t)b->recipe_count++;
+    saved = recipe_saves(b, at);
+    /* The operation itself is not wanted: it is the FLAGS that saves. */
+    if (saved != IR_NONE && b->ins[f->arg[0]].uses == 0)
+        use(b, saved, at);
+    return true;
+}
+
+/* What f writes is f's; what it leaves alone is still wanted. */
+static void forget_flags(struct walk *w, struct ir_ins *f, uint32_t written)
+{
+    w->need &= ~written;
+    w->observed &= ~written;
+    w->hard &= ~written;
+    f->pass = (uint16_t)(w->need | w->observed);
+    f->last = (uint16_t)w->flags_last;
+}
+
 static void analyse_flags(struct walk *w, struct ir_ins *f, unsigned at)
 {
     uint32_t written = flag_kinds[f->reg].written;
@@ -83,13 +111,16 @@ static void analyse_flags(struct walk *w, struct ir_ins *f, unsigned at)
         f->dead = true;
         return;
     }
+    if (!f->need && !(w->hard & written) && take_recipe(w, f, at)) {
+        forget_flags(w, f, written);
+        w->hard |= f->pass;
+        return;
+    }
     /* Shifts by a constant that is not 0 always write their flags. */
     if (tested == written && is_const(w->b, f->arg[2], true))
         tested = 0;
-    w->need &= ~written;
-    w->observed &= ~written;
-    f->pass = (uint16_t)(w->need | w->observed);
-    f->last = (uint16_t)w->flags_last;
+    forget_flags(w, f, written);
+    w->hard |= f->pass;
     want_flags(w, tested, 0, at);
     f->fused = is_fused(w, f, at);
     use(w->b, f->arg[0], at);
@@ -108,6 +139,23 @@ static uint32_t flags_read(const struct ir_ins *i)
     case IR_ADC:
     case IR_SBB: return FLAG_CF;
     case IR_GET_AFLAGS: return FLAGS_ARITH & ~FLAG_OF;
+    default: return 0;
+    }
+}
+
+/* Flags that must be in place when i is done. */
+static uint32_t flags_observed(const struct walk *w, const struct ir_ins *i)
+{
+    switch ((enum ir_op)i->op) {
+    case IR_HELPER:
+    case IR_EXIT_CPU:
+    case IR_SET_FLAG:
+    case IR_SET_AFLAGS: return FLAGS_ARITH;
+    case IR_EXIT:
+    case IR_EXIT_IF:
+    case IR_EXIT_TO: return w->exit_observed;
+    /* It may leave when it is done, with an exception pending. */
+    case IR_X87: return w->b->mode & MODE_FPU_EXC ? FLAGS_ARITH : 0;
     default: return 0;
     }
 }
@@ -148,6 +196,21 @@ static void analyse_hint(struct walk *w, struct ir_ins *i, unsigned at)
         forget_puts(w, (ir_ref)at);
 }
 
+/* Of an instruction that the host runs as it is. */
+static void analyse_native(struct walk *w, struct ir_ins *i, unsigned at)
+{
+    const struct insn *in = &w->b->insn[i->insn];
+    const struct flag_effect *f = &flag_effects[insn_info[in->id].flags];
+    bool wanted = w->need | w->observed;
+
+    if (f->written) {
+        forget_flags(w, i, f->written);
+        if (!wanted)
+            i->last = (uint16_t)at;
+    }
+    want_flags(w, f->tested & FLAGS_ARITH, 0, at);
+}
+
 static void analyse_one(struct walk *w, struct ir_ins *i, unsigned at)
 {
     enum ir_kind kind = (enum ir_kind)ir_op_info[i->op].kind;
@@ -160,12 +223,12 @@ static void analyse_one(struct walk *w, struct ir_ins *i, unsigned at)
         i->dead = true;
         return;
     }
-    if (kind == IRK_FAULT || i->op == IR_SET_FLAG || i->op == IR_SET_AFLAGS)
+    if (i->op == IR_VECTOR || i->op == IR_X87)
+        analyse_native(w, i, at);
+    w->hard |= flags_observed(w, i);
+    want_flags(w, flags_read(i), flags_observed(w, i), at);
+    if (kind == IRK_FAULT)
         want_flags(w, 0, FLAGS_ARITH, at);
-    if (kind == IRK_END || i->op == IR_EXIT_IF)
-        want_flags(w, 0,
-                   i->op == IR_EXIT_CPU ? FLAGS_ARITH : w->exit_observed, at);
-    want_flags(w, flags_read(i), 0, at);
     for (unsigned k = 0; k < 3; k++)
         use(w->b, i->arg[k], at);
 }
@@ -194,10 +257,12 @@ void ir_analyse(struct ir_block *b, ir_fuses *fuses, uint32_t exit_observed)
 
     for (unsigned r = 0; r < GPR_COUNT; r++)
         w.put[r] = IR_NONE;
+    b->recipe_count = 0;
     for (unsigned at = b->count; at-- > 0;) {
         struct ir_ins *i = &b->ins[at];
 
         i->hint = IR_NO_HINT;
+        i->recipe = RECIPE_NONE;
         analyse_one(&w, i, at);
         if (!i->dead)
             analyse_hint(&w, i, at);
@@ -223,7 +288,9 @@ static void print_ins(const struct ir_block *b, unsigned at, FILE *f)
         fprintf(f, " %#" PRIx64, (uint64_t)i->imm);
     if (i->op == IR_FLAGS)
         fprintf(f, " need=%x observed=%x%s", i->need, i->observed,
-                i->fused ? " fused" : "");
+                i->recipe != RECIPE_NONE ? " recipe"
+                : i->fused               ? " fused"
+                                         : "");
     if (i->uses && i->hint != IR_NO_HINT)
         fprintf(f, " -> r%u", i->hint);
     fprintf(f, "%s\n", i->dead ? " (dead)" : "");

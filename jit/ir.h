@@ -13,7 +13,8 @@
  *
  * Analysis (ir_analyse) adds what a one-pass code generator needs: the number
  * of uses of each value, where a result should be made (hint), and which flags
- * of a FLAGS are wanted, and by whom.
+ * of a FLAGS are wanted, and by whom.  Flags that only faults look at are not
+ * computed at all where a recipe can be given (jit/recipe.h).
  */
 
 #include <stdbool.h>
@@ -21,6 +22,7 @@
 #include <stdio.h>
 
 #include "cpu/insn.h"
+#include "jit/recipe.h"
 
 enum ir_op {
 #define IR(name, args, kind) IR_##name,
@@ -57,6 +59,7 @@ struct ir_ins {
     uint8_t hint_size;  /* size of that PUT */
     bool fused;         /* FLAGS: computed together with its result */
     bool dead;          /* nobody wants it: emit nothing */
+    uint8_t recipe;     /* FLAGS: only faults look: index, or RECIPE_NONE */
     uint16_t need;      /* FLAGS: EFLAGS bits that code of the block tests */
     uint16_t observed;  /* FLAGS: bits seen by faults, helpers and exits */
     uint16_t pass;      /* FLAGS: bits it leaves alone that are wanted later */
@@ -69,6 +72,8 @@ struct ir_block {
     uint64_t ip[IR_INSNS + 1]; /* offsets in CS; [insn_count] is the end */
     uint32_t mode;             /* enum cpu_mode */
     uint32_t cs_base, cs_limit;
+    unsigned recipe_count; /* from ir_analyse */
+    struct ir_recipe recipe[RECIPE_MAX];
 };
 
 extern const struct ir_op_info {

@@ -11,17 +11,20 @@
 #include "cpu/fault.h"
 #include "cpu/flags.h"
 #include "cpu/interp.h"
+#include "cpu/trace.h"
 #include "jit/backend.h"
 #include "jit/block.h"
 #include "jit/dump.h"
 #include "jit/frame.h"
 #include "jit/ir.h"
 #include "jit/lift.h"
+#include "jit/perfmap.h"
 
 enum {
     BLOCK_INSNS = 32,
     /* No block's code is larger; what is does not get translated. */
     BLOCK_ROOM = 32 << 10,
+    HEAT_BITS = 16,
     COUNT_ALL = 1 << 30, /* a budget that nobody asked for */
 };
 
@@ -35,6 +38,7 @@ struct jit {
     int64_t left;         /* budget when not in generated code */
     bool in_code;         /* generated code is running */
     bool stepping;        /* the interpreter runs one instruction */
+    uint8_t heat[1 << HEAT_BITS]; /* times that blocks were wanted */
 };
 
 /* --- called by generated code --- */
@@ -54,8 +58,10 @@ static bool access_pointer(struct cpu *cpu, struct jit_frame *f, unsigned n)
     if (!mmu_probe(&cpu->mmu, f->la, n, ACCESS_WRITE))
         return false;
     p = mmu_run(&cpu->mmu, f->la, n, ACCESS_WRITE, &run);
-    if (!p || run < n)
+    if (!p || run < n) {
+        cpu->stats->bail_rmw++;
         return false;
+    }
     f->value.u64[0] = (uint64_t)(uintptr_t)p;
     return true;
 }
@@ -83,9 +89,23 @@ static bool hits_code(struct cpu *cpu, laddr la, unsigned n)
     return false;
 }
 
-bool jit_access(struct cpu *cpu)
+static bool access_store(struct cpu *cpu, struct jit_frame *f, unsigned n)
 {
-    struct jit_frame *f = jit_frame(cpu);
+    /* A store to translated code is left to the interpreter, so that the next
+     * instruction is looked up afresh.  It must not be done here first: it may
+     * change the instruction that the interpreter is about to decode. */
+    if (cpu->mmu.watch_count || !mmu_probe(&cpu->mmu, f->la, n, ACCESS_WRITE))
+        return false;
+    if (hits_code(cpu, f->la, n)) {
+        cpu->stats->bail_code++;
+        return false;
+    }
+    return n > 8 ? mmu_write_bytes(&cpu->mmu, f->la, &f->value, n)
+                 : mmu_write(&cpu->mmu, f->la, n, f->value.u64[0]);
+}
+
+static bool access_done(struct cpu *cpu, struct jit_frame *f)
+{
     unsigned n = f->op & FRAME_SIZE;
     unsigned slot = f->op >> FRAME_SLOT_SHIFT & 0xff;
     bool write = f->op & (FRAME_WRITE | FRAME_RMW);
@@ -102,15 +122,26 @@ bool jit_access(struct cpu *cpu)
             return mmu_read_bytes(&cpu->mmu, f->la, &f->value, n);
         return mmu_read(&cpu->mmu, f->la, n, &f->value.u64[0]);
     }
-    /* A store to translated code is left to the interpreter, so that the next
-     * instruction is looked up afresh.  It must not be done here first: it may
-     * change the instruction that the interpreter is about to decode. */
-    if (cpu->mmu.watch_count ||
-        !mmu_probe(&cpu->mmu, f->la, n, ACCESS_WRITE) ||
-        hits_code(cpu, f->la, n))
-        return false;
-    return n > 8 ? mmu_write_bytes(&cpu->mmu, f->la, &f->value, n)
-                 : mmu_write(&cpu->mmu, f->la, n, f->value.u64[0]);
+    return access_store(cpu, f, n);
+}
+
+static bool has_slot(const struct jit_frame *f)
+{
+    return (f->op >> FRAME_SLOT_SHIFT & 0xff) != FRAME_NO_SLOT;
+}
+
+bool jit_access(struct cpu *cpu)
+{
+    struct jit_frame *f = jit_frame(cpu);
+
+    if (has_slot(f))
+        cpu->stats->l0_miss++;
+    else
+        cpu->stats->tlb_miss++;
+    if (access_done(cpu, f))
+        return true;
+    cpu->stats->bail_access++;
+    return false;
 }
 
 void jit_flags(struct cpu *cpu)
@@ -164,7 +195,8 @@ static enum decode_result decode_across(struct cpu *cpu, struct source *s,
 static unsigned lift_block(struct jit *j, struct cpu *cpu, struct source *s,
                            uint64_t by_helper)
 {
-    const struct lift_options opt = {j->blocks.backend->native, by_helper};
+    const struct lift_options opt = {j->blocks.backend->native,
+                                     &j->blocks.thunks.host, by_helper};
     struct ir_block *b = j->ir;
     uint64_t ip = cpu->rip;
     unsigned bytes = 0;
@@ -212,6 +244,17 @@ static void keep_insns(const struct ir_block *b, struct block *proto)
     memcpy(proto->insn, b->insn, b->insn_count * sizeof(struct insn));
 }
 
+static struct ir_recipe *keep_recipes(const struct ir_block *b)
+{
+    struct ir_recipe *r;
+
+    if (!b->recipe_count)
+        return NULL;
+    r = xcalloc(b->recipe_count, sizeof(*r));
+    memcpy(r, b->recipe, b->recipe_count * sizeof(*r));
+    return r;
+}
+
 static uint64_t now_ns(void)
 {
     struct timespec t;
@@ -230,11 +273,14 @@ static unsigned emit_block(struct jit *j, struct cpu *cpu, struct source *s,
 
     for (;;) {
         bytes = lift_block(j, cpu, s, by_helper);
-        if (!bytes)
+        if (!bytes) {
+            cpu->stats->fallback_insn++;
             return 0;
+        }
         ir_analyse(j->ir, j->blocks.backend->fuses, FLAGS_ARITH);
         blocks_room(&j->blocks, BLOCK_ROOM, out);
         out->count = j->options.count;
+        out->stats = j->options.stats;
         out->straddle_link = 0;
         if (s->ram_at2 != UINT64_MAX) {
             out->straddle_la = code_la(cpu, cpu->rip) + s->room;
@@ -278,7 +324,9 @@ static struct block *translate(struct jit *j, struct cpu *cpu,
         proto.link2 = j->out->straddle_link;
     }
     proto.insn_count = (uint16_t)j->ir->insn_count;
+    proto.recipe = keep_recipes(j->ir);
     b = blocks_add(&j->blocks, &proto, j->out, j->ir->ip);
+    perfmap_block(j->options.perf_map, j->blocks.mem.rx, b);
     cpu->stats->blocks_translated++;
     cpu->stats->insns_translated += b->insn_count;
     cpu->stats->guest_bytes += bytes;
@@ -300,8 +348,23 @@ static bool second_page_is(struct cpu *cpu, const struct block *b, laddr la)
            tlb_link(la2, at) == b->link2;
 }
 
-/* The block at rip, or NULL: this instruction is the interpreter's. */
-static struct block *find(struct jit *j, struct cpu *cpu, laddr *la)
+/* Counts the times that a block was wanted.  Blocks may share a count. */
+static bool is_cold(struct jit *j, const struct block_key *key)
+{
+    uint64_t h = (key->ram_at ^ key->mode) * 0x9e3779b97f4a7c15u;
+    uint8_t *heat = &j->heat[h >> (64 - HEAT_BITS)];
+
+    /* What is traced block by block is translated at once. */
+    if (tracing_on() || *heat >= j->options.warm_up)
+        return false;
+    (*heat)++;
+    return true;
+}
+
+/* The block at rip, or NULL: this instruction is the interpreter's, and if
+ * *cold is set, those that follow. */
+static struct block *find(struct jit *j, struct cpu *cpu, laddr *la,
+                          bool *cold)
 {
     struct block_key key = {.ip = cpu->rip, .mode = cpu->mode};
     bool code64 = cpu->mode & MODE_CODE64;
@@ -329,12 +392,17 @@ static struct block *find(struct jit *j, struct cpu *cpu, laddr *la)
         blocks_remove(&j->blocks, b);
         b = NULL;
     }
+    if (!b && is_cold(j, &key)) {
+        cpu->stats->fallback_cold++;
+        *cold = true;
+        return NULL;
+    }
     if (!b)
         b = translate(j, cpu, &key);
-    if (!b)
-        cpu->stats->fallback_insn++;
-    if (b && key.cs_limit && key.ip + b->bytes - 1 > key.cs_limit)
+    if (b && key.cs_limit && key.ip + b->bytes - 1 > key.cs_limit) {
+        cpu->stats->fallback_limit++;
         return NULL;
+    }
     return b;
 }
 
@@ -381,6 +449,23 @@ static struct block_exit *exit_taken(struct jit *j, struct cpu *cpu)
     return NULL;
 }
 
+/* Counts of generated code become the machine's. */
+static void take_counts(struct cpu *cpu)
+{
+    uint64_t *n = jit_frame(cpu)->counted;
+    struct stats *s = cpu->stats;
+
+    s->tlb_access += n[FRAME_TLB];
+    s->l0_access += n[FRAME_L0];
+    s->chain_exit += n[FRAME_CHAIN];
+    s->jc_lookup += n[FRAME_JC_LOOKUP];
+    s->jc_hit += n[FRAME_JC_HIT];
+    s->helper_call += n[FRAME_HELPER];
+    s->helper_body += n[FRAME_BODY];
+    s->helper_unmasked += n[FRAME_UNMASKED];
+    memset(n, 0, FRAME_COUNTS * sizeof(*n));
+}
+
 /* Takes the budget back from generated code.  undone: instructions of the last
  * block that were paid for but not executed. */
 static void settle(struct jit *j, struct cpu *cpu, unsigned undone)
@@ -389,6 +474,8 @@ static void settle(struct jit *j, struct cpu *cpu, unsigned undone)
     int64_t done = j->left - f->budget - (int64_t)undone;
 
     j->in_code = false;
+    if (j->options.stats)
+        take_counts(cpu);
     if (!j->options.count)
         return;
     j->left -= done;
@@ -413,6 +500,8 @@ static void bail(struct jit *j, struct cpu *cpu)
 
     settle(j, cpu, undone_after(j, cpu, true));
     cpu->rip = b->key.ip + c->ip_delta;
+    if (c->recipe != RECIPE_NONE)
+        recipe_apply(cpu, &b->recipe[c->recipe], jit_frame(cpu)->saved);
     cpu->stats->bails++;
     step(j, cpu);
 }
@@ -435,27 +524,66 @@ static void jump_cache_mode(struct cpu *cpu)
     cpu->mmu.bank->jump_mode = cpu->mode;
 }
 
+/* Next time, the exit that was taken, if any, or an indirect jump gets to b
+ * without us. */
+static void remember_way(struct jit *j, struct cpu *cpu,
+                         struct block_exit *from, struct block *b, laddr la)
+{
+    if (tracing_on())
+        return;
+    if (from && !from->from->gone && from->site.ip == cpu->rip)
+        blocks_link(&j->blocks, from, b, la);
+    else
+        jump_cache_set(j, cpu, b, la);
+}
+
+static bool is_asked(const struct cpu *cpu)
+{
+    return atomic_load_explicit(&cpu->stop, memory_order_relaxed) ||
+           cpu->halted;
+}
+
+/* On to the next jump, by the interpreter. */
+static void run_cold(struct jit *j, struct cpu *cpu)
+{
+    uint64_t before;
+
+    do {
+        if (j->left <= 0 || is_asked(cpu))
+            return;
+        before = cpu->rip;
+        cpu->insn_rsp = cpu->gpr[RSP];
+        step(j, cpu);
+    } while (cpu->rip - before - 1 < INSN_MAX_LEN);
+}
+
 static void run_code(struct jit *j, struct cpu *cpu, struct block_exit **from)
 {
     struct jit_frame *f = jit_frame(cpu);
     laddr la;
     struct block *b;
     uint64_t freed = j->blocks.freed;
+    bool cold = false;
 
     cpu->insn_rsp = cpu->gpr[RSP];
     jump_cache_mode(cpu);
-    b = find(j, cpu, &la);
+    b = find(j, cpu, &la, &cold);
     /* With a budget, a block that does not fit is stepped. */
-    if (!b || (j->options.count && b->insn_count > j->left)) {
+    if (b && j->options.count && b->insn_count > j->left) {
+        cpu->stats->fallback_budget++;
+        b = NULL;
+    }
+    trace_block(cpu);
+    if (!b) {
         *from = NULL;
         step(j, cpu);
+        if (cold)
+            run_cold(j, cpu);
         return;
     }
-    if (*from && freed == j->blocks.freed && !(*from)->from->gone &&
-        (*from)->site.ip == cpu->rip)
-        blocks_link(&j->blocks, *from, b, la);
-    else
-        jump_cache_set(j, cpu, b, la);
+    if (freed != j->blocks.freed)
+        *from = NULL;
+    remember_way(j, cpu, *from, b, la);
     *from = NULL;
     f->exit_from = 0;
     f->code_changed = false;
@@ -470,12 +598,6 @@ static void run_code(struct jit *j, struct cpu *cpu, struct block_exit **from)
     case JIT_STOP: settle(j, cpu, 0); break;
     case JIT_BAIL: bail(j, cpu); break;
     }
-}
-
-static bool is_asked(const struct cpu *cpu)
-{
-    return atomic_load_explicit(&cpu->stop, memory_order_relaxed) ||
-           cpu->halted;
 }
 
 /* Under the unwind point of jit_run. */
@@ -496,6 +618,7 @@ static enum stop_reason loop(struct jit *j, struct cpu *cpu)
             return reason;
         if (is_asked(cpu)) {
             cpu->stats->fallback_step++;
+            trace_block(cpu);
             step(j, cpu);
         }
     }
@@ -547,6 +670,7 @@ static void jit_flush(struct engine *e)
     struct jit *j = container_of(e, struct jit, engine);
 
     blocks_flush(&j->blocks);
+    j->cpu->stats->code_flush++;
     jit_frame(j->cpu)->code_changed = true;
 }
 
@@ -580,6 +704,7 @@ struct engine *jit_new(struct cpu *cpu, const struct jit_options *options)
         free(j);
         return NULL;
     }
+    perfmap_thunks(options->perf_map, j->blocks.mem.rx, &j->blocks.thunks);
     j->ir = xnew(struct ir_block);
     j->out = xnew(struct jit_out);
     j->out->work = xalloc(backend->work_size);

@@ -37,6 +37,7 @@ struct lift {
     ir_ref condition; /* of a jump to `target`, or IR_NONE */
     uint64_t target;
     bool helper_ends; /* a helper has set next_rip */
+    bool stays;       /* changes no mode as it is emitted, in spite of A_ENDS */
     struct mem rmw;   /* where the LOAD_RMW of operand 0 points */
 };
 
@@ -320,6 +321,9 @@ static VAL lea(CX *cx, unsigned n, struct mem m)
 {
     if (m.base == IR_NONE && m.index == IR_NONE)
         return lift_constant(cx, (uint64_t)m.disp & bits_mask(8 * n));
+    if (m.index == IR_NONE && m.disp == 0 && n == 4 &&
+        !(cx->b->mode & MODE_CODE64) && cx->b->ins[m.base].size == 4)
+        return m.base;
     return emit(cx, (struct ir_ins){.op = IR_LEA,
                                     .size = (uint8_t)n,
                                     .scale = m.scale,
@@ -564,13 +568,13 @@ PRIM void lift_jump_if(CX *cx, const struct insn *in, VAL c, VAL v)
 /* --- C --- */
 
 /* op NULL: the whole instruction by the interpreter's body. */
-PRIM void lift_helper(CX *cx, const struct insn *in, cpu_op *op)
+static void call_c(CX *cx, const struct insn *in, cpu_op *op)
 {
     uint32_t attrs = insn_info[in->id].attrs;
     bool restarts = (attrs & A_REP) && (in->prefixes &
                                         (PREFIX_REP | PREFIX_REPNE));
 
-    if (attrs & (A_FPU | A_SSE | A_MMX))
+    if (attrs & (A_FPU | A_SSE | A_MMX | A_AVX))
         op = NULL;
     flush_pending(cx);
     emit(cx, (struct ir_ins){.op = IR_HELPER,
@@ -595,6 +599,7 @@ static void native(CX *cx, const struct insn *in, enum ir_op op)
     const struct operand *o = memory_operand(in);
     struct mem m = {IR_NONE, IR_NONE, 0, IR_NO_HINT, 0};
 
+    cx->stays = true;
     if (o)
         m = linear(cx, in->seg, operand_mem(cx, in), in->addrsize, o->size,
                    o->access & ACC_W ? ACCESS_WRITE : ACCESS_READ);
@@ -607,10 +612,34 @@ static void native(CX *cx, const struct insn *in, enum ir_op op)
                              .imm = m.disp});
 }
 
+static bool is_native(const CX *cx, const struct insn *in)
+{
+    return cx->opt->native(in, cx->b->mode, cx->opt->host);
+}
+
+PRIM void lift_helper(CX *cx, const struct insn *in, cpu_op *op)
+{
+    const uint32_t vector = A_FPU | A_MMX | A_SSE | A_AVX;
+
+    if (!(insn_info[in->id].attrs & vector) &&
+        is_native(cx, in))
+        native(cx, in, IR_VECTOR);
+    else
+        call_c(cx, in, op);
+}
+
+/* The host cannot stand in for MXCSR.MM, nor find underflow that is exact: it
+ * is flagged only where it is not masked. */
 PRIM void lift_vector(CX *cx, const struct insn *in, cpu_op *op)
 {
-    if (cx->b->mode & (MODE_NO_SSE | MODE_FPU_EXC) || !cx->opt->native(in))
-        lift_helper(cx, in, op);
+    uint32_t attrs = insn_info[in->id].attrs;
+    uint32_t traps = (attrs & (A_AVX | A_SSE) ? MODE_SSE_ODD : 0u) |
+                     (attrs & A_AVX ? MODE_NO_AVX : 0u) |
+                     (attrs & A_SSE ? MODE_NO_SSE : 0u) |
+                     (attrs & A_MMX ? MODE_NO_FPU : 0u);
+
+    if (cx->b->mode & traps || !is_native(cx, in))
+        call_c(cx, in, op);
     else
         native(cx, in, IR_VECTOR);
 }
@@ -618,9 +647,9 @@ PRIM void lift_vector(CX *cx, const struct insn *in, cpu_op *op)
 PRIM void lift_x87(CX *cx, const struct insn *in, cpu_op *op)
 {
     /* The data pointer that x87 keeps is an offset: flat segments only. */
-    if (cx->b->mode & (MODE_NO_FPU | MODE_FPU_EXC) || !cx->opt->native(in) ||
+    if (cx->b->mode & MODE_NO_FPU || !is_native(cx, in) ||
         (memory_operand(in) && !seg_is_flat(cx, in->seg)))
-        lift_helper(cx, in, op);
+        call_c(cx, in, op);
     else
         native(cx, in, IR_X87);
 }
@@ -665,7 +694,7 @@ bool lift_insn(struct ir_block *b, const struct insn *in, uint64_t ip,
     b->ip[b->insn_count] = next;
     if (branch_is_illegal(&cx, kept) ||
         (opt->by_helper >> (b->insn_count - 1) & 1))
-        lift_helper(&cx, kept, NULL);
+        call_c(&cx, kept, NULL);
     else
         lift_table[in->id](&cx, kept);
     flush_pending(&cx);
@@ -685,7 +714,7 @@ bool lift_insn(struct ir_block *b, const struct insn *in, uint64_t ip,
         emit_op(&cx, IR_EXIT_CPU, 0, IR_NONE, IR_NONE, IR_NONE);
         return true;
     }
-    if (insn_info[in->id].attrs & A_ENDS) {
+    if (insn_info[in->id].attrs & A_ENDS && !cx.stays) {
         emit_exit(&cx, next);
         return true;
     }

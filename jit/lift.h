@@ -7,7 +7,9 @@
 
 struct lift_options {
     /* Does the backend re-encode this vector or x87 instruction? */
-    bool (*native)(const struct insn *in);
+    bool (*native)(const struct insn *in, uint32_t mode,
+                   const struct feature_set *host);
+    const struct feature_set *host;
     uint64_t by_helper; /* bit k: instruction k of the block goes to C */
 };
 

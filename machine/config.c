@@ -190,23 +190,6 @@ static bool answer(struct parser *p)
     return true;
 }
 
-static bool parse_cpu(struct parser *p, const char *arg)
-{
-    struct nearest n = nearest_to(arg, strlen(arg));
-
-    if (!strcmp(arg, "help")) {
-        for (const struct cpu_model *m = cpu_models; m->name; m++)
-            fprintf(p->out, "%-12s %s\n", m->name, m->what);
-        return answer(p);
-    }
-    p->cfg->model = cpu_model_find(arg);
-    if (p->cfg->model)
-        return true;
-    for (const struct cpu_model *m = cpu_models; m->name; m++)
-        nearest_offer(&n, m->name);
-    return unknown(p, "CPU", &n, "-cpu help");
-}
-
 static bool parse_accel(struct parser *p, const char *arg)
 {
     struct nearest n = nearest_to(arg, strlen(arg));
@@ -527,6 +510,13 @@ static bool parse_log_file(struct parser *p, const char *arg)
     return true;
 }
 
+static bool parse_perfmap(struct parser *p, const char *arg)
+{
+    (void)arg;
+    p->cfg->wants_perf_map = true;
+    return true;
+}
+
 static bool parse_version(struct parser *p, const char *arg)
 {
     (void)arg;
@@ -543,7 +533,7 @@ static const struct option options[] = {
     {"append", "TEXT", "command line for the kernel", parse_append},
     {"bios", "FILE", "firmware image, a multiple of 64 KiB", parse_bios},
     {"m", "SIZE", "memory, such as 512M or 2G (default 512M)", parse_memory},
-    {"cpu", "NAME", "processor model; -cpu help lists them", parse_cpu},
+    {"cpu", "NAME", "processor model; -cpu help lists them", config_cpu},
     {"machine", "NAME", "the board: pc[,accel=NAME]", parse_machine},
     {"smp", "N", "number of processors: 1", parse_smp},
     {"accel", "NAME", "how to run code; -accel help lists them", parse_accel},
@@ -562,6 +552,8 @@ static const struct option options[] = {
     {"device", "NAME", "adds a device; -device help lists them", parse_device},
     {"d", "LIST", "what to log; -d help lists it", parse_log},
     {"D", "FILE", "where to log (default: standard error)", parse_log_file},
+    {"perfmap", NULL, "names generated code for perf, in /tmp/perf-PID.map",
+     parse_perfmap},
     {"version", NULL, "prints the version", parse_version},
     {"help", NULL, "prints this", parse_help},
     {NULL, NULL, NULL, NULL},

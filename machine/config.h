@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "cpu/cpuid.h"
 
 enum {
     CONFIG_CHARDEVS = 8,
@@ -22,7 +23,6 @@ enum {
     CONFIG_ERROR = 512,
 };
 
-struct cpu_model;
 struct engine_kind;
 
 enum chardev_kind {
@@ -56,7 +56,8 @@ struct config {
 
     /* The machine. */
     uint64_t ram_size;
-    const struct cpu_model *model;
+    const struct cpu_model *model; /* of the table, or custom_model */
+    struct cpu_model custom_model; /* -cpu NAME,+FEATURE */
     const struct engine_kind *engine;
     enum clock_mode time;
     int64_t rtc_seconds;
@@ -75,6 +76,8 @@ struct config {
     /* What to log, and where. */
     uint32_t log_mask;
     const char *log_path;
+    bool wants_perf_map;
+    FILE *perf_map; /* open; main's, like the log */
 
     char text[CONFIG_TEXT]; /* strings cut from arguments */
     size_t text_used;

@@ -1,8 +1,8 @@
 #ifndef MACHINE_CONFIG_PARSER_H
 #define MACHINE_CONFIG_PARSER_H
 
-/* Between config.c, which reads the options, and config_resolve.c, which makes
- * sense of them together. */
+/* Between config.c and config_cpu.c, which read the options, and config_resolve.c,
+ * which makes sense of them together. */
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,6 +20,9 @@ struct parser {
 
 /* Leaves the sentence in error; false. */
 bool config_fail(struct parser *p, const char *fmt, ...) printf_check(2, 3);
+
+/* The argument of -cpu (config_cpu.c). */
+bool config_cpu(struct parser *p, const char *arg);
 
 /* After the last option. */
 bool config_resolve(struct parser *p);

@@ -5,15 +5,21 @@
 #include "cpu/interp.h"
 #include "jit/jit.h"
 
-static struct engine *make_jit(struct cpu *cpu, bool count)
+enum { WARM_UP = 2 };
+
+static struct engine *make_jit(struct cpu *cpu, const struct engine_options *o)
 {
-    return jit_new(cpu, &(struct jit_options){.count = count});
+    return jit_new(cpu, &(struct jit_options){.warm_up = WARM_UP,
+                                              .count = o->count,
+                                              .stats = o->stats,
+                                              .perf_map = o->perf_map});
 }
 
-/* It always counts. */
-static struct engine *make_interp(struct cpu *cpu, bool count)
+/* It always counts, and generates nothing. */
+static struct engine *make_interp(struct cpu *cpu,
+                                  const struct engine_options *o)
 {
-    (void)count;
+    (void)o;
     return interp_new(cpu);
 }
 

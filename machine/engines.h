@@ -3,15 +3,22 @@
 
 /* The engines that this build has, by the name that -accel gives them. */
 
+#include <stdio.h>
+
 #include "cpu/cpu.h"
 #include "cpu/engine.h"
+
+struct engine_options {
+    bool count;     /* count instructions exactly and stop by budget */
+    bool stats;     /* count also what costs time: for -d stats */
+    FILE *perf_map; /* gets the names of generated code; or NULL */
+};
 
 struct engine_kind {
     const char *name; /* NULL ends the table */
     const char *what; /* one line for -accel help */
-    /* count: count instructions exactly and stop by budget.  NULL if the host
-     * cannot have it. */
-    struct engine *(*make)(struct cpu *cpu, bool count);
+    /* NULL if the host cannot have it. */
+    struct engine *(*make)(struct cpu *cpu, const struct engine_options *o);
 };
 
 /* The first one is the default. */

@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "cpu/fpu.h"
 #include "machine/bios.h"
 #include "machine/engines.h"
 #include "machine/loader.h"
@@ -126,14 +127,18 @@ static void set_pirq(void *owner, unsigned pin, bool level)
 }
 
 /* AT Technical Reference, "Coprocessor": any write to port f0 clears the
- * interrupt that an x87 error has latched. */
+ * interrupt that an x87 error has latched, and has the processor ignore the
+ * error for as long as it lasts (SDM vol. 1, D.2.1.2). */
 static void ferr_clear(void *owner, uint64_t offset, uint64_t value,
                        unsigned size)
 {
+    struct pc *pc = owner;
+
     (void)offset;
     (void)value;
     (void)size;
     set_irq(owner, IRQ_FERR, false);
+    fpu_ignore_error(&pc->cpu);
 }
 
 static const struct region_ops ferr_ops = {.write = ferr_clear, .max_size = 1};
@@ -254,7 +259,11 @@ static void cpu_ferr(void *owner, bool level)
 static bool make_processor(struct pc *pc)
 {
     const struct config *cfg = pc->cfg;
-    bool count = cfg->time == CLOCK_DETERMINISTIC || log_on(LOG_STATS);
+    const struct engine_options options = {
+        .count = cfg->time == CLOCK_DETERMINISTIC || log_on(LOG_STATS),
+        .stats = log_on(LOG_STATS),
+        .perf_map = cfg->perf_map,
+    };
 
     cpu_init(&pc->cpu, cfg->model, &pc->mem, &pc->io, &pc->clock, &pc->stats);
     pc->cpu.tsc_hz = BOARD_TSC_HZ;
@@ -268,7 +277,7 @@ static bool make_processor(struct pc *pc)
         .tsc_deadline_get = cpu_tsc_deadline_get,
         .ferr = cpu_ferr,
     };
-    pc->engine = cfg->engine->make(&pc->cpu, count);
+    pc->engine = cfg->engine->make(&pc->cpu, &options);
     if (!pc->engine)
         return false;
     pc->mem.on_change = map_changed;

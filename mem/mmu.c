@@ -103,6 +103,7 @@ void mmu_init(struct mmu *m, struct physmem *pm, struct stats *stats)
     m->near = paging_near_make(pm);
     m->pages = phys_run_make(pm);
     m->written = xcalloc((size_t)(pages / 64 + 1), sizeof(uint64_t));
+    m->write_index = xcalloc((size_t)pages + 1, sizeof(uint16_t));
     m->contexts = xcalloc(MMU_CONTEXTS, sizeof(struct mmu_context));
     mmu_reset(m);
 }
@@ -114,6 +115,7 @@ void mmu_destroy(struct mmu *m)
         free(m->contexts[i].bank);
     free(m->contexts);
     free(m->written);
+    free(m->write_index);
     memset(m, 0, sizeof(*m));
 }
 
@@ -262,15 +264,17 @@ void mmu_protect_code(struct mmu *m, uint64_t ram_at)
     uint64_t *word = &m->written[page / 64];
     uint64_t mask = (uint64_t)1 << page % 64;
     const uint8_t *host = m->pm->ram.mem.rw + page * PAGE_SIZE;
+    unsigned where = m->write_index[page];
 
     if (!(*word & mask))
         return;
     *word &= ~mask;
+    m->write_index[page] = 0;
     for (unsigned i = 0; i < MMU_CONTEXTS; i++) {
         struct mmu_context *c = &m->contexts[i];
 
         for (unsigned k = 0; c->bank && k < MMU_BANKS; k++)
-            tlb_protect(&c->bank[k], host);
+            tlb_protect(&c->bank[k], host, where);
     }
 }
 

@@ -61,6 +61,9 @@ struct mmu {
     struct phys_run pages; /* where the last walk led */
     /* A bit a page of RAM: may be in a write table or a write run. */
     uint64_t *written;
+    /* By page of RAM: 1 + the index that all its plain write entries have, in
+     * whatever bank, or TLB_SEVERAL; 0: it has none. */
+    uint16_t *write_index;
     /* Pages with data breakpoints: called on each access to one, before it.
      * NULL: none. */
     void (*on_watch)(void *owner, laddr la, unsigned size, enum access);

@@ -37,6 +37,16 @@ void mmu_note_written(struct mmu *m, uint64_t ram_at, uint64_t size)
         m->written[page / 64] |= (uint64_t)1 << page % 64;
 }
 
+void mmu_note_entry(struct mmu *m, uint64_t ram_at, laddr la)
+{
+    uint64_t page = ram_at / PAGE_SIZE;
+    uint16_t *where = &m->write_index[page];
+    unsigned here = tlb_index(la) + 1;
+
+    m->written[page / 64] |= (uint64_t)1 << page % 64;
+    *where = (uint16_t)(*where && *where != here ? TLB_SEVERAL : here);
+}
+
 /* May `from` fill the entry of la's page in the table for `access`?  If it was
  * not asked for, only when it is free: two pages of one index, one read and one
  * written in turn, shall not throw each other out. */
@@ -63,8 +73,7 @@ static unsigned kind_for(struct mmu *m, laddr page, uint64_t ram_at,
         return TLB_PLAIN;
     if (mmu_code_in(m, ram_at))
         return TLB_CARE;
-    m->written[ram_at / PAGE_SIZE / 64] |= (uint64_t)1
-                                           << ram_at / PAGE_SIZE % 64;
+    mmu_note_entry(m, ram_at, page);
     return TLB_PLAIN;
 }
 
@@ -180,6 +189,6 @@ void mmu_relieve(struct mmu *m, struct tlb_entry *e, laddr la)
 
     if (mmu_code_in(m, ram_at) || mmu_watches(m, page, PAGE_SIZE))
         return;
-    mmu_note_written(m, ram_at, PAGE_SIZE);
+    mmu_note_entry(m, ram_at, page);
     e->tag = page;
 }

@@ -77,8 +77,10 @@ void mmu_drop(struct mmu *m, struct mmu_context *c, laddr la);
 /* Is a page of [start, +size) watched? */
 bool mmu_watches(const struct mmu *m, laddr start, uint64_t size);
 
-/* Marks the pages of [ram_at, +size) as possibly written without notice. */
+/* Marks the pages of [ram_at, +size) as possibly written without notice: by a
+ * run, or one page by the plain entry of la. */
 void mmu_note_written(struct mmu *m, uint64_t ram_at, uint64_t size);
+void mmu_note_entry(struct mmu *m, uint64_t ram_at, laddr la);
 
 /* A large page that was walked before and grants the access, or NULL. */
 const struct tlb_page *mmu_known_large(const struct tlb_bank *b, laddr la,

@@ -441,6 +441,14 @@ void tlb_drop_global(struct tlb_bank *b, laddr la)
         tlb_drop(b, la);
 }
 
+static void protect_entry(struct tlb_bank *b, unsigned i, const uint8_t *host)
+{
+    struct tlb_entry *e = &b->write[i];
+
+    if (tlb_index(e->tag) == i && e->tag + e->addend == (uintptr_t)host)
+        e->tag ^= TLB_CARE;
+}
+
 static void protect_entries(struct tlb_bank *b, const uint8_t *host)
 {
     const struct tlb_record *r = &b->used->record[TABLE_DATA];
@@ -448,21 +456,19 @@ static void protect_entries(struct tlb_bank *b, const uint8_t *host)
     for (uint64_t words = r->words; words;) {
         unsigned n = take_bit(&words);
 
-        for (uint64_t left = r->word[n].used; left;) {
-            unsigned i = n * WORD_BITS + take_bit(&left);
-            struct tlb_entry *e = &b->write[i];
-
-            if (tlb_index(e->tag) == i && e->tag + e->addend == (uintptr_t)host)
-                e->tag ^= TLB_CARE;
-        }
+        for (uint64_t left = r->word[n].used; left;)
+            protect_entry(b, n * WORD_BITS + take_bit(&left), host);
     }
 }
 
-void tlb_protect(struct tlb_bank *b, const uint8_t *host)
+void tlb_protect(struct tlb_bank *b, const uint8_t *host, unsigned where)
 {
     struct tlb_used *u = b->used;
 
-    protect_entries(b, host);
+    if (where == TLB_SEVERAL)
+        protect_entries(b, host);
+    else if (where)
+        protect_entry(b, where - 1, host);
     for (uint64_t left = u->l0_write; left;) {
         unsigned slot = take_bit(&left);
         struct tlb_l0 *l0 = &b->l0_write[slot];

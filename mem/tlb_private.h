@@ -58,7 +58,9 @@ void tlb_drop(struct tlb_bank *b, laddr la);
 void tlb_drop_global(struct tlb_bank *b, laddr la);
 
 /* The page at `host` holds code now: plain write entries need care, write
- * runs go. */
-void tlb_protect(struct tlb_bank *b, const uint8_t *host);
+ * runs go.  `where` is 1 + the index that such an entry has, 0 if there is
+ * none, or TLB_SEVERAL: then all entries are looked at. */
+enum { TLB_SEVERAL = TLB_ENTRIES + 1 };
+void tlb_protect(struct tlb_bank *b, const uint8_t *host, unsigned where);
 
 #endif

@@ -8,7 +8,8 @@
 # state of its own, so this needs no root and leaves the system as it was.
 set -eu
 
-packages="check libsubunit-dev libsubunit0"
+packages="check libsubunit-dev libsubunit0
+    libmpfr-dev libgmp-dev"
 cache=${COPAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/copal}/arm64
 
 fail()

@@ -8,6 +8,8 @@
 # state of its own, so this needs no root and leaves the system as it was.
 # What was prepared once is only named again.
 set -eu
+# shellcheck source=tools/private_apt.sh
+. "$(dirname "$0")/private_apt.sh"
 
 cache=${COPAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/copal}/guests
 name=${1:-}
@@ -49,24 +51,8 @@ work=$(mktemp -d "$cache/work.XXXXXX")
 trap clean EXIT
 trap 'exit 1' INT TERM HUP
 
-# An apt that knows only $arch, with the sources of this system.
-mkdir -p "$work/state/lists/partial" "$work/archives/partial" \
-    "$work/unpack" "$work/root" "$work/guest"
-: >"$work/state/status"
-cat >"$work/apt.conf" <<END
-APT::Architecture "$arch";
-APT::Architectures { "$arch"; };
-APT::Sandbox::User "";
-Acquire::Languages "none";
-Dir::State "$work/state";
-Dir::State::status "$work/state/status";
-Dir::Cache "$work";
-END
-APT_CONFIG=$work/apt.conf
-export APT_CONFIG
-
-say "Reading Debian's list of packages for $arch"
-apt-get -qq update >/dev/null 2>&1 || true
+mkdir -p "$work/unpack" "$work/root" "$work/guest"
+private_apt "$work" "$arch"
 
 kernel=$(apt-cache depends "$meta" 2>/dev/null |
     sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1)

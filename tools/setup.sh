@@ -10,7 +10,7 @@
 set -eu
 
 build="gcc libc6-dev cmake ninja-build pkg-config libcapstone-dev libelf-dev"
-test="check clang nasm universal-ctags python3 binutils"
+test="check clang nasm universal-ctags python3 binutils libmpfr-dev"
 guests="cpio xz-utils zstd busybox-static"
 if [ "$(uname -m)" = x86_64 ]; then
     test="$test qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross"

@@ -148,7 +148,8 @@ unsigned value_reg(struct emit *e, ir_ref v, unsigned n)
         return r;
     case LOC_GUEST:
         r = host_of(l.reg);
-        if (r != HNONE && n <= size)
+        if (r != HNONE &&
+            (n <= size || (size == 4 && !(e->b->mode & MODE_CODE64))))
             return r;
         {
             struct rm src = r == HNONE ? guest_home(l.reg) : rm_reg(r);

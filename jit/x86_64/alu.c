@@ -255,6 +255,13 @@ static void flags_before(struct emit *e, const struct ir_ins *f)
     e->host_flags = FLAG_CF;
 }
 
+/* ADD EAX, EAX: the sum may replace both. */
+static bool both_are(const struct emit *e, ir_ref a, ir_ref b, unsigned guest)
+{
+    return guest != IR_NO_HINT && value_is_guest(e, a, guest) &&
+           value_is_guest(e, b, guest);
+}
+
 void emit_binary(struct emit *e, const struct ir_ins *i)
 {
     const struct ir_ins *f = flags_next(e);
@@ -285,7 +292,7 @@ void emit_binary(struct emit *e, const struct ir_ins *i)
 
         a = b, b = t;
     }
-    dst = value_dst(e, a, b);
+    dst = value_dst(e, a, both_are(e, a, b, i->hint) ? IR_NONE : b);
     move_value(e, n, dst, a);
     if (!step(e, i, f, dst))
         alu_src(e, alu_of((enum ir_op)i->op), n, dst, b);
@@ -469,10 +476,20 @@ void emit_mul(struct emit *e, const struct ir_ins *i)
 {
     ir_ref a = i->arg[0], b = i->arg[1];
     unsigned n = i->size < 4 ? 4 : i->size, dst;
+    int32_t imm;
 
     flags_clobber(e);
     if (e->loc[a].kind == LOC_CONST)
         a = i->arg[1], b = i->arg[0];
+    if (i->size >= 4 && value_imm(e, b, n, &imm)) {
+        struct rm src = value_rm(e, a, n);
+
+        dst = value_dst(e, IR_NONE, IR_NONE);
+        as_op(&e->as, 0x69, n, dst, src); /* IMUL dst, src, imm32 */
+        as_u32(&e->as, (uint32_t)imm);
+        value_is_in(e, dst);
+        return;
+    }
     if (e->loc[b].kind == LOC_CONST || i->size < 4) {
         unsigned rb = value_reg(e, b, i->size);
 
@@ -637,7 +654,7 @@ void emit_select(struct emit *e, const struct ir_ins *i)
     if (dst == yes) {
         as_op(&e->as, 0x0f40 | (cc ^ 1), n, dst, rm_reg(no));
     } else {
-        if (dst != no || n == 4)
+        if (dst != no)
             as_mov(&e->as, n, dst, rm_reg(no));
         as_op(&e->as, 0x0f40 | cc, n, dst, rm_reg(yes));
     }

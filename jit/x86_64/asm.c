@@ -118,20 +118,38 @@ void as_op(struct as *a, unsigned opcode, unsigned size, unsigned reg,
     modrm(a, reg, rm);
 }
 
-void as_vex(struct as *a, unsigned map, unsigned pp, bool w, unsigned opcode,
-            unsigned reg, unsigned vvvv, struct rm rm)
+/* VEX (SDM vol. 2, 2.3.5): R, X, B and vvvv are inverted. */
+void as_vex_op(struct as *a, struct vex v, unsigned reg, struct rm rm)
 {
     unsigned rex = rex_bits(reg, rm);
+    unsigned last = (~v.vvvv & 15u) << 3 | (v.wide ? 4u : 0) | v.pp;
 
     if (a->end - a->p < INSN_ROOM) {
         a->full = true;
         return;
     }
-    as_byte(a, 0xc4);
-    as_byte(a, (~rex & 7) << 5 | map);
-    as_byte(a, (w ? 0x80u : 0) | (~vvvv & 15) << 3 | pp);
-    as_byte(a, opcode);
+    if (v.map == 1 && !v.w && !(rex & 3)) {
+        as_byte(a, 0xc5);
+        as_byte(a, (~rex & 4) << 5 | last);
+    } else {
+        as_byte(a, 0xc4);
+        as_byte(a, (~rex & 7) << 5 | v.map);
+        as_byte(a, (v.w ? 0x80u : 0) | last);
+    }
+    as_byte(a, v.opcode);
     modrm(a, reg, rm);
+}
+
+void as_vex(struct as *a, unsigned map, unsigned pp, bool w, unsigned opcode,
+            unsigned reg, unsigned vvvv, struct rm rm)
+{
+    struct vex v = {.map = (uint8_t)map,
+                    .pp = (uint8_t)pp,
+                    .w = w,
+                    .opcode = (uint8_t)opcode,
+                    .vvvv = (uint8_t)vvvv};
+
+    as_vex_op(a, v, reg, rm);
 }
 
 void as_alu(struct as *a, enum alu op, unsigned size, unsigned reg,

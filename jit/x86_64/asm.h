@@ -72,6 +72,12 @@ void as_op_prefix(struct as *a, unsigned prefix, unsigned opcode, bool rex_w,
                   unsigned reg, struct rm rm);
 /* VEX-encoded (map 1: 0F, 2: 0F38, 3: 0F3A; pp 0: none, 1: 66, 2: F3, 3: F2);
  * 128 bit. */
+struct vex {
+    uint8_t map, pp;
+    bool w, wide; /* wide: 256 bit */
+    uint8_t opcode, vvvv;
+};
+void as_vex_op(struct as *a, struct vex v, unsigned reg, struct rm rm);
 void as_vex(struct as *a, unsigned map, unsigned pp, bool w, unsigned opcode,
             unsigned reg, unsigned vvvv, struct rm rm);
 

@@ -44,7 +44,7 @@ enum {
 };
 
 enum stub_kind { STUB_ACCESS, STUB_BAIL, STUB_EXIT, STUB_STOP, STUB_XMM,
-                 STUB_X87 };
+                 STUB_X87, STUB_UNDO };
 
 /* Where STUB_STOP finds rip: in imm, R11, or cpu->next_rip. */
 enum stub_exit { EXIT_IMM = -1, EXIT_R11 = -2, EXIT_NEXT_RIP = -3 };
@@ -52,6 +52,7 @@ enum stub_exit { EXIT_IMM = -1, EXIT_R11 = -2, EXIT_NEXT_RIP = -3 };
 /* Code out of line, written after the block. */
 struct stub {
     uint8_t kind, insn;
+    uint8_t recipe;   /* of the flags here, or RECIPE_NONE */
     uint8_t size;     /* of the access */
     size_t jump[2];   /* displacements that lead here; 0: none */
     size_t back;      /* where it returns to */
@@ -95,8 +96,9 @@ struct emit {
     /* Guest flags: which are in the host's, which in cpu->aflags. */
     uint32_t host_flags, env_flags;
     ir_ref flags_def;  /* FLAGS that made host_flags, or IR_NONE */
-    bool xmm_known;    /* frame.xmm_live is set here */
+    uint8_t xmm_known; /* frame.xmm_live is at least this here */
     bool x87_known;    /* frame.x87_live is set here */
+    uint8_t x87_seg;   /* frame.x87_seg, if it was set since; or SEG_NONE */
     bool failed; /* out of registers, slots or tables at `at` */
     unsigned stub_count;
     struct stub stub[STUBS];
@@ -130,6 +132,10 @@ void flags_sync(struct emit *e);    /* before something that observes */
 void flags_to_env(struct emit *e);
 void flags_restore(struct emit *e); /* all of them into the host's */
 void flags_need_cf(struct emit *e);
+/* Before an operation: what a recipe for its flags wants saved. */
+void flags_save_operand(struct emit *e);
+/* How a fault here makes the flags, or RECIPE_NONE: they are in place. */
+unsigned flags_recipe(const struct emit *e);
 /* The FLAGS right after this operation, if it is its by-product. */
 const struct ir_ins *flags_next(const struct emit *e);
 void flags_made(struct emit *e, const struct ir_ins *f, bool keeps_rest);
@@ -160,13 +166,25 @@ void memory_offset(struct emit *e, const struct ir_ins *i, unsigned r);
 void emit_use(struct emit *e, const struct stub *s, struct rm m);
 
 /* --- vector.c --- */
-bool vector_native(const struct insn *in);
+bool vector_native(const struct insn *in, uint32_t mode,
+                   const struct feature_set *host);
 emit_fn emit_vector;
-void vector_encode(struct emit *e, const struct insn *in, const struct rm *m);
+/* scratch: a register that a string comparison may need beside *m. */
+void vector_encode(struct emit *e, const struct insn *in, const struct rm *m,
+                   unsigned scratch);
+/* Takes back an instruction that raised an unmasked exception. */
+void vector_undo(struct emit *e, const struct insn *in);
+/* After the re-encoded instruction: its flags are in the host's, if any. */
+void flags_by_host(struct emit *e, const struct insn *in);
+
+/* --- host.c --- */
+void host_features(struct feature_set *set);
 
 /* --- x87.c --- */
-bool x87_native(const struct insn *in);
+bool x87_native(const struct insn *in, uint32_t mode,
+                const struct feature_set *host);
 emit_fn emit_x87;
+void need_x87(struct emit *e);
 void x87_encode(struct emit *e, const struct insn *in, const struct rm *m);
 void jit_x87_load(struct cpu *cpu);
 void jit_x87_save(struct cpu *cpu);
@@ -179,6 +197,8 @@ void emit_stubs(struct emit *e);
 struct stub *stub_new(struct emit *e, enum stub_kind kind);
 size_t call_thunk(struct emit *e, uint32_t thunk);
 void bail_if(struct emit *e, unsigned cc);
+/* For -d stats: the host's flags must be free. */
+void count_event(struct emit *e, enum frame_count which);
 
 /* --- thunks.c --- */
 bool emit_thunks(struct jit_out *out, struct jit_thunks *t);

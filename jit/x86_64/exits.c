@@ -6,6 +6,7 @@
 #include "jit/x86_64/emit.h"
 
 #include "base/bits.h"
+#include "cpu/fpu.h"
 #include "mem/tlb.h"
 
 struct stub *stub_new(struct emit *e, enum stub_kind kind)
@@ -18,6 +19,7 @@ struct stub *stub_new(struct emit *e, enum stub_kind kind)
         e->stub_count++;
     *s = (struct stub){.kind = (uint8_t)kind,
                        .insn = e->b->ins[e->at].insn,
+                       .recipe = (uint8_t)flags_recipe(e),
                        .exit = -1};
     return s;
 }
@@ -29,7 +31,8 @@ size_t call_thunk(struct emit *e, uint32_t thunk)
 }
 
 /* Remembers which instruction a call belongs to. */
-static void call_site(struct emit *e, size_t at, unsigned insn)
+static void call_site(struct emit *e, size_t at, unsigned insn,
+                      unsigned recipe)
 {
     struct jit_out *o = e->out;
 
@@ -38,7 +41,13 @@ static void call_site(struct emit *e, size_t at, unsigned insn)
         return;
     }
     o->call[o->call_count++] =
-        (struct jit_call_site){(uint32_t)at, (uint32_t)insn};
+        (struct jit_call_site){(uint32_t)at, (uint16_t)insn, (uint16_t)recipe};
+}
+
+void count_event(struct emit *e, enum frame_count which)
+{
+    if (e->out->stats)
+        as_alu_imm(&e->as, ALU_ADD, 8, FRAME(counted[which]), 1);
 }
 
 void bail_if(struct emit *e, unsigned cc)
@@ -153,6 +162,7 @@ static void direct_exit(struct emit *e, uint64_t ip)
 {
     if (is_back_edge(e, ip))
         poll(e, ip);
+    count_event(e, FRAME_CHAIN);
     linkable_jump(e, ip, ALWAYS);
 }
 
@@ -170,7 +180,8 @@ void emit_exit_if(struct emit *e, const struct ir_ins *i)
 
     flags_sync(e);
     cc = cond_of(e, i->arg[0]);
-    if (same_page(e, (uint64_t)i->imm) && !is_back_edge(e, (uint64_t)i->imm)) {
+    if (same_page(e, (uint64_t)i->imm) && !is_back_edge(e, (uint64_t)i->imm) &&
+        !e->out->stats) {
         linkable_jump(e, (uint64_t)i->imm, cc);
         return;
     }
@@ -197,11 +208,13 @@ static void indirect(struct emit *e)
     s = stub_new(e, STUB_STOP);
     s->exit = EXIT_R11;
     s->jump[0] = as_jcc(&e->as, CC_NE);
+    count_event(e, FRAME_JC_LOOKUP);
     as_mov(&e->as, 4, HR10, rm_reg(HR11));
     as_alu_imm(&e->as, ALU_AND, 4, rm_reg(HR10), TLB_JUMP_ENTRIES - 1);
     as_shift_imm(&e->as, 4, 4, rm_reg(HR10), 4);
     as_op(&e->as, 0x39, 8, HR11, rm_index(HBANK, HR10, 0, jump));
     s->jump[1] = as_jcc(&e->as, CC_NE);
+    count_event(e, FRAME_JC_HIT);
     as_op(&e->as, 0xff, 4, 4, rm_index(HBANK, HR10, 0, jump + 8));
 }
 
@@ -279,21 +292,29 @@ void emit_helper(struct emit *e, const struct ir_ins *i)
 {
     uint64_t ip = e->b->ip[i->insn], next = e->b->ip[i->insn + 1];
     uint64_t fn = (uint64_t)i->imm;
+    uint32_t attrs = insn_info[e->b->insn[i->insn].id].attrs;
 
     flags_sync(e);
     flags_clobber(e);
-    if (!fn)
+    count_event(e, FRAME_HELPER);
+    if (!fn) {
+        count_event(e, FRAME_BODY);
+        if (attrs & (A_SSE | A_AVX) &&
+            e->b->mode & (MODE_SSE_EXC | MODE_SSE_ODD))
+            count_event(e, FRAME_UNMASKED);
         fn = (uint64_t)(uintptr_t)jit_body;
+    }
     store_imm64(e, ENV(rip), ip, HR10);
     store_imm64(e, ENV(next_rip), next, HR10);
     as_mov_imm(&e->as, HR10, (uint64_t)(uintptr_t)&e->out->insn[i->insn]);
     as_mov_imm(&e->as, HR11, fn);
-    call_site(e, call_thunk(e, e->out->thunks->helper), i->insn);
+    call_site(e, call_thunk(e, e->out->thunks->helper), i->insn, RECIPE_NONE);
     e->host_flags = 0;
     e->env_flags = FLAGS_ARITH;
     e->flags_def = IR_NONE;
-    e->xmm_known = e->x87_known = false;
-    if (!(insn_info[e->b->insn[i->insn].id].attrs & A_ENDS))
+    e->xmm_known = XMM_HOME;
+    e->x87_known = false;
+    if (!(attrs & A_ENDS))
         after_helper(e, i, next);
 }
 
@@ -304,7 +325,7 @@ static void stub_access(struct emit *e, struct stub *s)
     bool write = s->op & FRAME_WRITE;
     unsigned t = HSCRATCH;
 
-    if (s->ea.index == HNONE && s->ea.disp == 0)
+    if (s->ea.index == HNONE && s->ea.reg != HNONE && s->ea.disp == 0)
         as_mov_to(&e->as, 8, FRAME(la), s->ea.reg);
     else {
         as_lea(&e->as, 8, t, s->ea);
@@ -313,7 +334,7 @@ static void stub_access(struct emit *e, struct stub *s)
     as_mov_imm_to(&e->as, 4, FRAME(op), (int32_t)s->op);
     if (write)
         emit_use(e, s, FRAME(value));
-    call_site(e, call_thunk(e, e->out->thunks->access), s->insn);
+    call_site(e, call_thunk(e, e->out->thunks->access), s->insn, s->recipe);
     if (s->use_kind == USE_POINTER)
         as_mov(&e->as, 8, s->reg, FRAME(value));
     else if (!write)
@@ -343,6 +364,28 @@ static void stub_stop(struct emit *e, const struct stub *s)
     as_patch(&e->as, as_jmp(&e->as), e->out->thunks->stop);
 }
 
+static void stub_xmm(struct emit *e, const struct stub *s)
+{
+    call_thunk(e, s->op == XMM_LIVE_AVX ? e->out->thunks->load_ymm
+                                        : e->out->thunks->load_xmm);
+    as_patch(&e->as, as_jmp(&e->as), s->back);
+}
+
+/* A pending exception is the interpreter's: the host would report it. */
+static void stub_x87(struct emit *e, const struct stub *s)
+{
+    size_t sw = offsetof(struct cpu, fpu) + offsetof(struct fpu, sw), skip;
+
+    if (e->b->mode & MODE_FPU_EXC) {
+        as_test_imm(&e->as, 1, env(sw), FPU_SW_ES);
+        skip = as_jcc(&e->as, CC_E);
+        call_site(e, call_thunk(e, e->out->thunks->bail), s->insn, s->recipe);
+        as_patch(&e->as, skip, as_at(&e->as));
+    }
+    call_thunk(e, e->out->thunks->load_x87);
+    as_patch(&e->as, as_jmp(&e->as), s->back);
+}
+
 static void stub_emit(struct emit *e, struct stub *s)
 {
     size_t here = as_at(&e->as);
@@ -353,15 +396,15 @@ static void stub_emit(struct emit *e, struct stub *s)
     switch ((enum stub_kind)s->kind) {
     case STUB_ACCESS: stub_access(e, s); break;
     case STUB_BAIL:
-        call_site(e, call_thunk(e, e->out->thunks->bail), s->insn);
+        call_site(e, call_thunk(e, e->out->thunks->bail), s->insn, s->recipe);
         break;
     case STUB_EXIT: stub_exit(e, s); break;
     case STUB_STOP: stub_stop(e, s); break;
-    case STUB_XMM:
-    case STUB_X87:
-        call_thunk(e, s->kind == STUB_XMM ? e->out->thunks->load_xmm
-                                          : e->out->thunks->load_x87);
-        as_patch(&e->as, as_jmp(&e->as), s->back);
+    case STUB_XMM: stub_xmm(e, s); break;
+    case STUB_X87: stub_x87(e, s); break;
+    case STUB_UNDO:
+        vector_undo(e, s->in);
+        call_site(e, call_thunk(e, e->out->thunks->bail), s->insn, s->recipe);
         break;
     }
 }

@@ -127,7 +127,8 @@ const struct ir_ins *flags_next(const struct emit *e)
 {
     const struct ir_ins *f = &e->b->ins[e->at + 1];
 
-    if (e->at + 1 >= e->b->count || f->op != IR_FLAGS || f->dead || !f->fused)
+    if (e->at + 1 >= e->b->count || f->op != IR_FLAGS || f->dead || !f->fused ||
+        f->recipe != RECIPE_NONE)
         return NULL;
     return f;
 }
@@ -260,10 +261,52 @@ static void flags_of_product(struct emit *e, const struct ir_ins *i)
     e->flags_def = IR_NONE;
 }
 
+static void save_operand(struct emit *e, unsigned f)
+{
+    ir_ref v = recipe_saves(e->b, f);
+    unsigned r;
+
+    if (v == IR_NONE)
+        return;
+    r = value_reg(e, v, e->b->ins[f].size);
+    as_mov_to(&e->as, 8, FRAME(saved), r);
+    temp_free(e, r);
+}
+
+void flags_save_operand(struct emit *e)
+{
+    for (unsigned k = e->at + 1; k <= e->at + 2 && k < e->b->count; k++)
+        if (e->b->ins[k].op == IR_FLAGS && e->b->ins[k].arg[0] == e->at)
+            save_operand(e, k);
+}
+
+/* Nowhere: a fault makes them.  What i leaves alone must be in place. */
+static void flags_by_recipe(struct emit *e, const struct ir_ins *i)
+{
+    if (i->pass)
+        flags_to_env(e);
+    if (e->b->ins[i->arg[0]].dead)
+        save_operand(e, (unsigned)e->at);
+    e->env_flags &= ~flags_written(i);
+    e->host_flags = 0;
+    e->flags_def = (ir_ref)e->at;
+}
+
+unsigned flags_recipe(const struct emit *e)
+{
+    const struct ir_ins *f = flags_def(e);
+
+    return f ? f->recipe : RECIPE_NONE;
+}
+
 void emit_flags(struct emit *e, const struct ir_ins *i)
 {
     unsigned r;
 
+    if (i->recipe != RECIPE_NONE) {
+        flags_by_recipe(e, i);
+        return;
+    }
     if (i->fused)
         return;
     switch (i->reg) {
@@ -294,6 +337,7 @@ static unsigned cond_from_env(struct emit *e, unsigned cc)
         flags_restore(e);
         return cc;
     }
+    flags_to_env(e); /* some may still be in the host's only */
     flags_clobber(e);
     if (tests == FLAG_OF)
         as_test_imm(&e->as, 1, ENV(aflags), AFLAGS_OF);

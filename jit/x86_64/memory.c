@@ -36,7 +36,9 @@ static struct rm linear_ea(struct emit *e, const struct ir_ins *i)
 
 static void lea_of(struct emit *e, unsigned dst, struct rm ea)
 {
-    if (ea.index == HNONE && ea.disp == 0)
+    if (ea.index == HNONE && ea.reg == HNONE)
+        as_mov_imm(&e->as, dst, (uint64_t)(int64_t)ea.disp);
+    else if (ea.index == HNONE && ea.disp == 0)
         as_mov(&e->as, 8, dst, rm_reg(ea.reg));
     else
         as_lea(&e->as, 8, dst, ea);
@@ -100,6 +102,46 @@ static struct rm by_tlb(struct emit *e, struct rm ea, unsigned n, bool write,
     return rm_index(t, entry, 0, 0);
 }
 
+/* The address, if it is known now and lies in one page. */
+static bool is_constant(const struct emit *e, const struct ir_ins *i,
+                        unsigned n, uint64_t *la)
+{
+    const struct ir_ins *base;
+
+    if (i->arg[1] != IR_NONE)
+        return false;
+    *la = (uint64_t)i->imm;
+    if (i->arg[0] != IR_NONE) {
+        base = &e->b->ins[i->arg[0]];
+        if (base->op != IR_CONST)
+            return false;
+        *la += (uint64_t)base->imm;
+    }
+    return (*la & (PAGE_SIZE - 1)) + n <= PAGE_SIZE;
+}
+
+/* As by_tlb for an address that is known: so is its entry. */
+static struct rm by_constant(struct emit *e, struct rm ea, uint64_t la,
+                             bool write, struct stub *s)
+{
+    size_t table = write ? offsetof(struct tlb_bank, write)
+                         : offsetof(struct tlb_bank, read);
+    int32_t at = (int32_t)(table + tlb_index(la) * sizeof(struct tlb_entry));
+    uint64_t page = la & ~(uint64_t)(PAGE_SIZE - 1);
+
+    if ((int64_t)page == (int32_t)page) {
+        as_alu_imm(&e->as, ALU_CMP, 8, rm_mem(HBANK, at), (int32_t)page);
+    } else {
+        as_mov_imm(&e->as, HSCRATCH, page);
+        as_alu(&e->as, ALU_CMP, 8, HSCRATCH, rm_mem(HBANK, at));
+    }
+    s->jump[0] = as_jcc(&e->as, CC_NE);
+    as_mov(&e->as, 8, HSCRATCH, rm_mem(HBANK, at + 8));
+    if (ea.reg == HNONE)
+        return rm_mem(HSCRATCH, ea.disp);
+    return rm_index(ea.reg, HSCRATCH, 0, ea.disp);
+}
+
 /*
  * Does `use` (a stub with its use_kind, reg, ... filled in) on the n bytes at
  * i's address.  op: FRAME_* bits.
@@ -107,11 +149,11 @@ static struct rm by_tlb(struct emit *e, struct rm ea, unsigned n, bool write,
 unsigned memory_use(struct emit *e, const struct ir_ins *i, unsigned n,
                     uint32_t op, struct stub use)
 {
-    bool write = op & (FRAME_WRITE | FRAME_RMW);
+    bool write = op & (FRAME_WRITE | FRAME_RMW), l0, constant;
     struct stub *s;
     struct rm ea, m;
+    uint64_t la;
     unsigned t;
-    bool l0;
 
     flags_sync(e);
     flags_clobber(e);
@@ -119,20 +161,29 @@ unsigned memory_use(struct emit *e, const struct ir_ins *i, unsigned n,
     s = stub_new(e, STUB_ACCESS);
     use.kind = STUB_ACCESS;
     use.insn = s->insn;
+    use.recipe = s->recipe;
     *s = use;
     s->ea = ea;
     s->size = (uint8_t)n;
     t = HSCRATCH;
-    lea_of(e, t, ea);
-    if (op & FRAME_ALIGN) {
+    l0 = i->slot == RSP && ea.index == HNONE && ea.reg != HNONE && n <= 16;
+    constant = is_constant(e, i, n, &la) &&
+               !((op & FRAME_ALIGN) && (la & (n - 1)));
+    count_event(e, l0 ? FRAME_L0 : FRAME_TLB);
+    if (!constant)
+        lea_of(e, t, ea);
+    if ((op & FRAME_ALIGN) && !constant) {
         as_test_imm(&e->as, 4, rm_reg(t), n - 1);
         s->jump[1] = as_jcc(&e->as, CC_NE);
     }
-    l0 = i->slot == RSP && ea.index == HNONE && ea.reg != HNONE && n <= 16;
     s->op = op | n |
             (l0 ? (uint32_t)i->slot : FRAME_NO_SLOT) << FRAME_SLOT_SHIFT;
     if (l0) {
         m = by_l0(e, ea, i->slot, write, t, s);
+        if (s->reg == HNONE)
+            s->reg = (uint8_t)temp_new(e);
+    } else if (constant) {
+        m = by_constant(e, ea, la, write, s);
         if (s->reg == HNONE)
             s->reg = (uint8_t)temp_new(e);
     } else {
@@ -165,7 +216,7 @@ void emit_use(struct emit *e, const struct stub *s, struct rm m)
         as_mov_imm_to(a, s->reg_size, m, (int32_t)s->imm);
         break;
     case USE_POINTER: as_lea(a, 8, s->reg, m); break;
-    case USE_VECTOR: vector_encode(e, s->in, &m); break;
+    case USE_VECTOR: vector_encode(e, s->in, &m, s->reg); break;
     case USE_X87: x87_encode(e, s->in, &m); break;
     }
 }
@@ -246,31 +297,23 @@ void emit_segbase(struct emit *e, const struct ir_ins *i)
     value_set_temp(e, e->at, r);
 }
 
-/* A present, expand-up segment of the right kind, and the limit.  Whatever
- * else it is, the interpreter knows. */
+/* What is not plainly inside the segment, the interpreter looks at. */
 void emit_segcheck(struct emit *e, const struct ir_ins *i)
 {
-    size_t seg = seg_offset(i->reg);
-    uint32_t kind = ATTR_P | ATTR_S, mask = kind | ATTR_CODE | ATTR_DC;
-    unsigned off, t, dst;
+    size_t room = (i->scale ? offsetof(struct cpu, room_write)
+                            : offsetof(struct cpu, room_read)) +
+                  8 * i->reg;
+    unsigned off, t;
 
-    if (i->scale)
-        kind |= ATTR_RW, mask |= ATTR_RW;
     flags_sync(e);
     flags_clobber(e);
     off = value_reg(e, i->arg[0], 8);
     t = temp_new(e);
-    as_mov(&e->as, 4, t, env(seg + offsetof(struct segment, attr)));
-    as_alu_imm(&e->as, ALU_AND, 4, rm_reg(t), (int32_t)mask);
-    as_alu_imm(&e->as, ALU_CMP, 4, rm_reg(t), (int32_t)kind);
-    bail_if(e, CC_NE);
-    as_lea(&e->as, 8, t, rm_mem(off, (int32_t)i->imm - 1));
-    dst = temp_new(e);
-    as_mov(&e->as, 4, dst, env(seg + offsetof(struct segment, limit)));
-    as_alu(&e->as, ALU_CMP, 8, t, rm_reg(dst));
+    as_lea(&e->as, 8, t, rm_mem(off, (int32_t)i->imm));
+    as_alu(&e->as, ALU_CMP, 8, t, env(room));
     bail_if(e, CC_A);
-    as_mov(&e->as, 4, dst, env(seg + offsetof(struct segment, base)));
-    as_alu(&e->as, ALU_ADD, 4, dst, rm_reg(off));
-    temp_free(e, t);
-    value_set_temp(e, e->at, dst);
+    as_mov(&e->as, 4, t,
+           env(seg_offset(i->reg) + offsetof(struct segment, base)));
+    as_alu(&e->as, ALU_ADD, 4, t, rm_reg(off));
+    value_set_temp(e, e->at, t);
 }

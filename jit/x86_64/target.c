@@ -27,35 +27,72 @@ static bool x86_fuses(enum ir_op op, unsigned kind, unsigned size)
     }
 }
 
-static emit_fn *const emitters[IR_OP_COUNT] = {
-    [IR_CONST] = emit_const,   [IR_GET] = emit_get,
-    [IR_GETH] = emit_geth,     [IR_PUT] = emit_put,
-    [IR_PUTH] = emit_puth,     [IR_ADD] = emit_binary,
-    [IR_SUB] = emit_binary,    [IR_AND] = emit_binary,
-    [IR_OR] = emit_binary,     [IR_XOR] = emit_binary,
-    [IR_ADC] = emit_carry,     [IR_SBB] = emit_carry,
-    [IR_NOT] = emit_not,       [IR_SHL] = emit_shift,
-    [IR_SHR] = emit_shift,     [IR_SAR] = emit_shift,
-    [IR_ROL] = emit_shift,     [IR_ROR] = emit_shift,
-    [IR_SHLD] = emit_shift_double, [IR_SHRD] = emit_shift_double,
-    [IR_MUL] = emit_mul,       [IR_MULHU] = emit_mul_high,
-    [IR_MULHS] = emit_mul_high, [IR_ZEXT] = emit_zext,
-    [IR_SEXT] = emit_sext,     [IR_BSWAP] = emit_bswap,
-    [IR_CTZ] = emit_scan,      [IR_CLZ] = emit_scan,
-    [IR_POPCOUNT] = emit_popcount, [IR_EQ] = emit_compare,
-    [IR_LTU] = emit_compare,   [IR_SELECT] = emit_select,
-    [IR_LEA] = emit_lea,       [IR_FLAGS] = emit_flags,
-    [IR_FLAG] = emit_flag,     [IR_COND] = emit_cond,
-    [IR_SET_FLAG] = emit_set_flag, [IR_GET_AFLAGS] = emit_get_aflags,
-    [IR_SET_AFLAGS] = emit_set_aflags, [IR_SEGBASE] = emit_segbase,
-    [IR_SEGCHECK] = emit_segcheck, [IR_LOAD] = emit_load,
-    [IR_LOAD_RMW] = emit_load_rmw, [IR_STORE] = emit_store,
-    [IR_STORE_RMW] = emit_store_rmw, [IR_VECTOR] = emit_vector,
-    [IR_X87] = emit_x87,       [IR_HELPER] = emit_helper,
-    [IR_CHECK_IP] = emit_check_ip, [IR_EXIT] = emit_exit,
-    [IR_EXIT_IF] = emit_exit_if, [IR_EXIT_TO] = emit_exit_to,
-    [IR_EXIT_CPU] = emit_exit_cpu,
-};
+/* Who emits what: a row for each of jit/ir.def, in any order. */
+#define EMITTERS(X) \
+    X(CONST,     emit_const)                      \
+    X(GET,       emit_get)                        \
+    X(GETH,      emit_geth)                       \
+    X(PUT,       emit_put)                        \
+    X(PUTH,      emit_puth)                       \
+    X(ADD,       emit_binary)                     \
+    X(SUB,       emit_binary)                     \
+    X(AND,       emit_binary)                     \
+    X(OR,        emit_binary)                     \
+    X(XOR,       emit_binary)                     \
+    X(ADC,       emit_carry)                      \
+    X(SBB,       emit_carry)                      \
+    X(NOT,       emit_not)                        \
+    X(SHL,       emit_shift)                      \
+    X(SHR,       emit_shift)                      \
+    X(SAR,       emit_shift)                      \
+    X(ROL,       emit_shift)                      \
+    X(ROR,       emit_shift)                      \
+    X(SHLD,      emit_shift_double)               \
+    X(SHRD,      emit_shift_double)               \
+    X(MUL,       emit_mul)                        \
+    X(MULHU,     emit_mul_high)                   \
+    X(MULHS,     emit_mul_high)                   \
+    X(ZEXT,      emit_zext)                       \
+    X(SEXT,      emit_sext)                       \
+    X(BSWAP,     emit_bswap)                      \
+    X(CTZ,       emit_scan)                       \
+    X(CLZ,       emit_scan)                       \
+    X(POPCOUNT,  emit_popcount)                   \
+    X(EQ,        emit_compare)                    \
+    X(LTU,       emit_compare)                    \
+    X(SELECT,    emit_select)                     \
+    X(LEA,       emit_lea)                        \
+    X(FLAGS,     emit_flags)                      \
+    X(FLAG,      emit_flag)                       \
+    X(COND,      emit_cond)                       \
+    X(SET_FLAG,  emit_set_flag)                   \
+    X(GET_AFLAGS, emit_get_aflags)                \
+    X(SET_AFLAGS, emit_set_aflags)                \
+    X(SEGBASE,   emit_segbase)                    \
+    X(SEGCHECK,  emit_segcheck)                   \
+    X(LOAD,      emit_load)                       \
+    X(LOAD_RMW,  emit_load_rmw)                   \
+    X(STORE,     emit_store)                      \
+    X(STORE_RMW, emit_store_rmw)                  \
+    X(VECTOR,    emit_vector)                     \
+    X(X87,       emit_x87)                        \
+    X(HELPER,    emit_helper)                     \
+    X(CHECK_IP,  emit_check_ip)                   \
+    X(EXIT,      emit_exit)                       \
+    X(EXIT_IF,   emit_exit_if)                    \
+    X(EXIT_TO,   emit_exit_to)                    \
+    X(EXIT_CPU,  emit_exit_cpu)
+
+#define EMITTER(op, emit) [IR_##op] = emit,
+static emit_fn *const emitters[IR_OP_COUNT] = {EMITTERS(EMITTER)};
+#undef EMITTER
+
+/* Two rows for one operation are the compiler's to find (an initializer that
+ * is overwritten), so as many rows as operations are one for each. */
+#define ONE(op, emit) +1
+_Static_assert(0 EMITTERS(ONE) == IR_OP_COUNT,
+               "every operation of jit/ir.def has an emitter");
+#undef ONE
 
 /* e is as the last block left it: only what is read before it is written must
  * be set. */
@@ -91,6 +128,7 @@ static bool x86_emit(const struct ir_block *b, struct jit_out *out)
     for (e->at = 0; e->at < b->count && !e->failed; e->at++) {
         if (b->ins[e->at].dead)
             continue;
+        flags_save_operand(e);
         emitters[b->ins[e->at].op](e, &b->ins[e->at]);
         op_end(e);
     }
@@ -132,10 +170,12 @@ static enum jit_exit x86_enter(const uint8_t *rx, const struct jit_thunks *t,
     return (enum jit_exit)enter(cpu, rx + block);
 }
 
-static bool x86_native(const struct insn *in)
+static bool x86_native(const struct insn *in, uint32_t mode,
+                       const struct feature_set *host)
 {
-    return insn_info[in->id].attrs & A_FPU ? x87_native(in)
-                                           : vector_native(in);
+    return in->map >= 0xd8 || in->id == I_FWAIT
+               ? x87_native(in, mode, host)
+               : vector_native(in, mode, host);
 }
 
 static const struct jit_backend x86_64 = {

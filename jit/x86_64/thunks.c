@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "cpu/simd_fp.h"
 #include "mem/tlb.h"
 
 static const uint8_t callee_saved[] = {HRBX, HRBP, HR12, HR13, HR14, HR15};
@@ -36,17 +37,73 @@ static struct rm xmm_home(unsigned n)
     return env(offsetof(struct cpu, xmm) + n * sizeof(union vec));
 }
 
-/* XMM registers and MXCSR go home if they are out. */
+enum { VEX_LOAD = 0x10, VEX_STORE = 0x11 }; /* VMOVUPS */
+
+static void move_ymm(struct emit *e, unsigned opcode)
+{
+    struct vex v = {.map = 1, .wide = true, .opcode = (uint8_t)opcode};
+
+    for (unsigned n = 0; n < 16; n++)
+        as_vex_op(&e->as, v, n, xmm_home(n));
+}
+
+static void vzeroupper(struct emit *e)
+{
+    as_byte(&e->as, 0xc5);
+    as_byte(&e->as, 0xf8);
+    as_byte(&e->as, 0x77);
+}
+
+/* LDMXCSR and STMXCSR are digits 2 and 3 of 0F AE. */
+static void mxcsr(struct emit *e, unsigned digit, struct rm m)
+{
+    as_op_prefix(&e->as, 0, 0x0fae, false, digit, m);
+}
+
+/* The guest's with all exceptions masked, and without the flags of those that
+ * it has unmasked: they show what happens (vector.c). */
+static void load_mxcsr(struct emit *e)
+{
+    as_mov(&e->as, 4, HRAX, ENV(mxcsr));
+    as_op(&e->as, 0xf7, 4, 2, rm_reg(HRAX)); /* NOT */
+    as_shift_imm(&e->as, 5, 4, rm_reg(HRAX), MXCSR_MASK_SHIFT);
+    as_alu_imm(&e->as, ALU_AND, 4, rm_reg(HRAX), MXCSR_FLAGS);
+    as_mov_to(&e->as, 4, FRAME(unmasked), HRAX);
+    as_op(&e->as, 0xf7, 4, 2, rm_reg(HRAX));
+    as_alu(&e->as, ALU_AND, 4, HRAX, ENV(mxcsr));
+    as_alu_imm(&e->as, ALU_OR, 4, rm_reg(HRAX),
+               MXCSR_FLAGS << MXCSR_MASK_SHIFT);
+    as_mov_to(&e->as, 4, FRAME(mxcsr_now), HRAX);
+    mxcsr(e, 2, FRAME(mxcsr_now));
+}
+
+/* The rest of the guest's is in struct cpu as it was loaded. */
+static void save_mxcsr(struct emit *e)
+{
+    mxcsr(e, 3, FRAME(mxcsr_now));
+    as_mov(&e->as, 4, HRAX, FRAME(mxcsr_now));
+    as_alu_imm(&e->as, ALU_AND, 4, rm_reg(HRAX), MXCSR_FLAGS);
+    as_op(&e->as, 0x09, 4, HRAX, ENV(mxcsr)); /* OR */
+    mxcsr(e, 2, FRAME(host_mxcsr));
+}
+
+/* Registers go home if they are out, MXCSR with them.  The upper halves do not
+ * stay with C: on some processors its SSE would wait for them. */
 static void save_xmm(struct emit *e)
 {
-    size_t skip;
+    size_t skip, sse, done;
 
-    as_alu_imm(&e->as, ALU_CMP, 4, FRAME(xmm_live), 0);
-    skip = as_jcc(&e->as, CC_E);
+    as_alu_imm(&e->as, ALU_CMP, 4, FRAME(xmm_live), XMM_LIVE_SSE);
+    skip = as_jcc(&e->as, CC_B);
+    sse = as_jcc(&e->as, CC_E);
+    move_ymm(e, VEX_STORE);
+    vzeroupper(e);
+    done = as_jmp(&e->as);
+    as_patch(&e->as, sse, as_at(&e->as));
     for (unsigned n = 0; n < 16; n++)
         as_op_prefix(&e->as, 0, 0x0f29, false, n, xmm_home(n));
-    as_op_prefix(&e->as, 0, 0x0fae, false, 3, ENV(mxcsr));
-    as_op_prefix(&e->as, 0, 0x0fae, false, 2, FRAME(host_mxcsr));
+    as_patch(&e->as, done, as_at(&e->as));
+    save_mxcsr(e);
     as_patch(&e->as, skip, as_at(&e->as));
 }
 
@@ -54,16 +111,22 @@ static void load_xmm(struct emit *e)
 {
     for (unsigned n = 0; n < 16; n++)
         as_op_prefix(&e->as, 0, 0x0f28, false, n, xmm_home(n));
-    as_op_prefix(&e->as, 0, 0x0fae, false, 2, ENV(mxcsr));
+    load_mxcsr(e);
 }
 
 static void load_xmm_if_live(struct emit *e)
 {
-    size_t skip;
+    size_t skip, sse, done;
 
-    as_alu_imm(&e->as, ALU_CMP, 4, FRAME(xmm_live), 0);
-    skip = as_jcc(&e->as, CC_E);
+    as_alu_imm(&e->as, ALU_CMP, 4, FRAME(xmm_live), XMM_LIVE_SSE);
+    skip = as_jcc(&e->as, CC_B);
+    sse = as_jcc(&e->as, CC_E);
+    move_ymm(e, VEX_LOAD);
+    load_mxcsr(e);
+    done = as_jmp(&e->as);
+    as_patch(&e->as, sse, as_at(&e->as));
     load_xmm(e);
+    as_patch(&e->as, done, as_at(&e->as));
     as_patch(&e->as, skip, as_at(&e->as));
 }
 
@@ -105,7 +168,7 @@ static void thunk_enter(struct emit *e)
 static void leave(struct emit *e, unsigned reason)
 {
     save_xmm(e);
-    as_mov_imm_to(&e->as, 4, FRAME(xmm_live), 0);
+    as_mov_imm_to(&e->as, 4, FRAME(xmm_live), XMM_HOME);
     as_mov(&e->as, 8, HRSP, FRAME(host_sp));
     save_x87(e);
     as_mov_imm(&e->as, HRAX, reason);
@@ -147,7 +210,7 @@ static void thunk_helper(struct emit *e)
     as_mov(&e->as, 8, HRAX, rm_mem(HRSP, 0));
     as_mov_to(&e->as, 8, FRAME(ret), HRAX);
     save_xmm(e);
-    as_mov_imm_to(&e->as, 4, FRAME(xmm_live), 0);
+    as_mov_imm_to(&e->as, 4, FRAME(xmm_live), XMM_HOME);
     as_alu_imm(&e->as, ALU_SUB, 8, rm_reg(HRSP), 8);
     /* RBX and R14 are home already and survive a call. */
     as_mov(&e->as, 8, HRBX, rm_reg(HR10));
@@ -215,7 +278,34 @@ static void thunk_flags(struct emit *e)
 static void thunk_load_xmm(struct emit *e)
 {
     load_xmm(e);
-    as_mov_imm_to(&e->as, 4, FRAME(xmm_live), 1);
+    as_mov_imm_to(&e->as, 4, FRAME(xmm_live), XMM_LIVE_SSE);
+    as_byte(&e->as, 0xc3);
+}
+
+static struct rm upper_home(unsigned n)
+{
+    return env(offsetof(struct cpu, xmm) + n * sizeof(union vec) + 16);
+}
+
+/* All of the registers, or what is missing. */
+static void thunk_load_ymm(struct emit *e)
+{
+    struct vex insert = {.map = 3, .pp = 1, .wide = true, .opcode = 0x18};
+    size_t all, done;
+
+    as_alu_imm(&e->as, ALU_CMP, 4, FRAME(xmm_live), XMM_HOME);
+    all = as_jcc(&e->as, CC_E);
+    for (unsigned n = 0; n < 16; n++) { /* VINSERTF128 */
+        insert.vvvv = (uint8_t)n;
+        as_vex_op(&e->as, insert, n, upper_home(n));
+        as_byte(&e->as, 1);
+    }
+    done = as_jmp(&e->as);
+    as_patch(&e->as, all, as_at(&e->as));
+    move_ymm(e, VEX_LOAD);
+    load_mxcsr(e);
+    as_patch(&e->as, done, as_at(&e->as));
+    as_mov_imm_to(&e->as, 4, FRAME(xmm_live), XMM_LIVE_AVX);
     as_byte(&e->as, 0xc3);
 }
 
@@ -236,10 +326,12 @@ bool emit_thunks(struct jit_out *out, struct jit_thunks *t)
         {thunk_stop, &t->stop},     {thunk_bail, &t->bail},
         {thunk_helper, &t->helper}, {thunk_access, &t->access},
         {thunk_flags, &t->flags},   {thunk_load_xmm, &t->load_xmm},
+        {thunk_load_ymm, &t->load_ymm},
         {thunk_load_x87, &t->load_x87},
     };
     bool ok;
 
+    host_features(&t->host);
     e->as = (struct as){out->rw, out->rw + out->at, out->rw + out->end, false};
     for (unsigned k = 0; k < array_len(all); k++) {
         *all[k].at = (uint32_t)as_at(&e->as);

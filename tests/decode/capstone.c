@@ -2,7 +2,8 @@
  * Our decoder against Capstone's: the same bytes must be an instruction for
  * both or for neither, of the same length, with the same registers, memory
  * operand and immediates.  First every one- and two-byte opcode with every
- * ModRM byte under the usual prefixes, then random bytes.
+ * ModRM byte under the usual prefixes, then every opcode with every VEX prefix,
+ * then random bytes.
  *
  * Usage: decode_capstone [random strings per mode] [seed]
  */
@@ -52,11 +53,13 @@ static bool same_name(csh handle, unsigned reg, const char *name)
     return theirs && name && strcmp(theirs, name) == 0;
 }
 
-/* Registers of an address, by the names disasm uses. */
+/* Registers of an address, by the names disasm uses.  size: of a vector
+ * register as index, else 0. */
 static bool same_address_register(const struct pair *p, x86_reg theirs,
-                                  uint8_t ours)
+                                  uint8_t ours, uint8_t size)
 {
-    struct operand op = {OPND_GPR, ours, p->in.addrsize, 0};
+    struct operand op = {size ? OPND_XMM : OPND_GPR, ours,
+                         size ? size : p->in.addrsize, 0};
 
     if (ours == REG_NONE)
         return theirs == X86_REG_INVALID || theirs == X86_REG_EIZ ||
@@ -86,8 +89,8 @@ static bool same_memory(const struct pair *p, const cs_x86_op *cs)
     uint64_t difference = (uint64_t)cs->mem.disp ^ (uint64_t)in->disp;
 
     return same_segment(p, cs->mem.segment) &&
-           same_address_register(p, cs->mem.base, in->base) &&
-           same_address_register(p, cs->mem.index, in->index) &&
+           same_address_register(p, cs->mem.base, in->base, 0) &&
+           same_address_register(p, cs->mem.index, in->index, in->vsib) &&
            (in->index == REG_NONE || cs->mem.scale == 1 << in->scale) &&
            !(difference & bits_mask(8u * in->addrsize));
 }
@@ -188,7 +191,7 @@ static void try_bytes(const struct mode *m, const uint8_t *bytes,
     unsigned what;
     int reason;
 
-    p.ours = decode(bytes, BYTES, m->bits, UINT64_MAX, &p.in) == DECODE_OK;
+    p.ours = decode(bytes, BYTES, m->bits, FEATURE_SET_ALL, &p.in) == DECODE_OK;
     if (cs_disasm_iter(m->handle, &code, &size, &address, m->insn))
         p.cs = m->insn;
     what = differences(&p);
@@ -248,6 +251,70 @@ static void try_all_opcodes(const struct mode *m, struct tally *t)
     }
 }
 
+/* Some of each kind: a register, memory with and without SIB, displacements. */
+static const uint8_t modrms[] = {0xc1, 0xc9, 0xd1, 0xd9, 0xe1, 0xe9, 0xf1,
+                                 0xf9, 0x07, 0x0c, 0x97, 0x5c};
+
+static void try_legacy_map(const struct mode *m, const uint8_t *escape,
+                           size_t n, struct tally *t)
+{
+    uint8_t bytes[BYTES] = {0};
+
+    memcpy(bytes, escape, n);
+    memcpy(bytes + n + 2, tail, sizeof(tail));
+    for (unsigned i = 0; i < 0x100 * array_len(modrms); i++) {
+        bytes[n] = (uint8_t)i;
+        bytes[n + 1] = modrms[i >> 8];
+        try_bytes(m, bytes, t);
+    }
+}
+
+/* 0F 38 and 0F 3A; a prefix that means nothing stands for none. */
+static void try_legacy_maps(const struct mode *m, struct tally *t)
+{
+    static const uint8_t prefixes[] = {0x3e, 0x66, 0xf2, 0xf3};
+
+    for (size_t i = 0; i < array_len(prefixes); i++) {
+        uint8_t p = prefixes[i];
+
+        try_legacy_map(m, (const uint8_t[]){p, 0x0f, 0x38}, 3, t);
+        try_legacy_map(m, (const uint8_t[]){p, 0x0f, 0x3a}, 3, t);
+        if (!(m->bits & MODE_CODE64))
+            continue;
+        try_legacy_map(m, (const uint8_t[]){p, 0x4d, 0x0f, 0x38}, 4, t);
+        try_legacy_map(m, (const uint8_t[]){p, 0x4d, 0x0f, 0x3a}, 4, t);
+    }
+}
+
+/* The suffix is where an immediate would be. */
+static void try_3dnow(const struct mode *m, struct tally *t)
+{
+    for (unsigned i = 0; i < 0x100; i++) {
+        try_bytes(m, (const uint8_t[BYTES]){0x0f, 0x0f, 0xd1, (uint8_t)i}, t);
+        try_bytes(m, (const uint8_t[BYTES]){0x0f, 0x0f, 0x57, 8, (uint8_t)i},
+                  t);
+    }
+}
+
+/* Every map, opcode, VEX.W, L and pp, without and with a register in vvvv. */
+static void try_vex(const struct mode *m, struct tally *t)
+{
+    uint8_t bytes[BYTES] = {0xc4};
+
+    memcpy(bytes + 5, tail, sizeof(tail));
+    for (unsigned i = 0; i < 3 * 256 * 256; i++) {
+        unsigned vvvv = i >> 3 & 15;
+
+        bytes[1] = (uint8_t)(0xe1 + (i >> 16));
+        bytes[2] = (uint8_t)i;
+        bytes[3] = (uint8_t)(i >> 8);
+        for (size_t k = 0; (vvvv | 5) == 15 && k < sizeof(modrms); k++) {
+            bytes[4] = modrms[k];
+            try_bytes(m, bytes, t);
+        }
+    }
+}
+
 /* --- random bytes --- */
 
 static uint64_t next_random(uint64_t *state) /* xorshift64* */
@@ -258,7 +325,8 @@ static uint64_t next_random(uint64_t *state) /* xorshift64* */
     return *state * 0x2545f4914f6cdd1du;
 }
 
-/* Half of the strings begin with prefixes, half of those left with 0F. */
+/* Half of the strings begin with prefixes, half of those left with 0F, and half
+ * of the others with VEX. */
 static void try_random(const struct mode *m, unsigned long count, uint64_t seed,
                        struct tally *t)
 {
@@ -278,8 +346,12 @@ static void try_random(const struct mode *m, unsigned long count, uint64_t seed,
         }
         for (; choice & 1 && at < 4; choice >>= 5)
             bytes[at++] = prefixes[choice >> 1 & 15];
-        if (choice & 2)
+        if (choice & 2) {
             bytes[at] = 0x0f;
+        } else if (choice & 4) {
+            bytes[at] = 0xc4 | (choice >> 3 & 1);
+            bytes[at + 1] &= 0xe3; /* C4: a map from 0 to 3 */
+        }
         try_bytes(m, bytes, t);
     }
 }
@@ -328,6 +400,9 @@ int main(int argc, char **argv)
             return EXIT_FAILURE;
         }
         try_all_opcodes(&modes[i], t);
+        try_legacy_maps(&modes[i], t);
+        try_vex(&modes[i], t);
+        try_3dnow(&modes[i], t);
         try_random(&modes[i], count, seed, t);
         close_mode(&modes[i]);
     }

@@ -27,13 +27,8 @@ struct known {
 static bool is_later(const struct insn *in, const cs_insn *cs, uint32_t mode)
 {
     static const uint8_t groups[] = {
-        X86_GRP_VM,       X86_GRP_3DNOW,  X86_GRP_AES,    X86_GRP_ADX,
-        X86_GRP_AVX,      X86_GRP_AVX2,   X86_GRP_AVX512, X86_GRP_BMI,
-        X86_GRP_BMI2,     X86_GRP_F16C,   X86_GRP_FMA,    X86_GRP_FMA4,
-        X86_GRP_FSGSBASE, X86_GRP_HLE,    X86_GRP_RTM,    X86_GRP_SHA,
-        X86_GRP_SSE3,     X86_GRP_SSE41,  X86_GRP_SSE42,  X86_GRP_SSE4A,
-        X86_GRP_SSSE3,    X86_GRP_PCLMUL, X86_GRP_XOP,    X86_GRP_TBM,
-        X86_GRP_SGX,
+        X86_GRP_VM,  X86_GRP_AVX512, X86_GRP_FMA4, X86_GRP_HLE,
+        X86_GRP_RTM, X86_GRP_XOP,    X86_GRP_TBM,  X86_GRP_SGX,
     };
 
     (void)in, (void)mode;
@@ -46,10 +41,47 @@ static bool is_later(const struct insn *in, const cs_insn *cs, uint32_t mode)
     return false;
 }
 
-static bool is_fisttp(const struct insn *in, const cs_insn *cs, uint32_t mode)
+static bool has_vex(const struct insn *in, const cs_insn *cs, uint32_t mode)
 {
-    (void)in, (void)mode;
-    return cs->id == X86_INS_FISTTP;
+    (void)cs, (void)mode;
+    return in->vex_len != 0;
+}
+
+/* We look no further than the prefix then. */
+static bool is_before_vex(const struct insn *in, const cs_insn *cs,
+                          uint32_t mode)
+{
+    (void)cs, (void)mode;
+    return in->map == 0;
+}
+
+static bool has_fixed_w(const struct insn *in, const cs_insn *cs,
+                        uint32_t mode)
+{
+    (void)cs, (void)mode;
+    for (unsigned id = 0; id < INSN_COUNT; id++) {
+        const struct insn_info *info = &insn_info[id];
+
+        if (in->vex_len && info->attrs & A_VEX && info->attrs & (A_W | A_W0) &&
+            info->map == in->map && info->code == in->code)
+            return true;
+    }
+    return false;
+}
+
+/* An instruction without an operand in vvvv, which is 0111b. */
+static bool is_vvvv_0111(const struct insn *in, const cs_insn *cs,
+                         uint32_t mode)
+{
+    (void)cs, (void)mode;
+    return in->vex_len && (in->bytes[in->opcode_at - 1] & 0x78) == 0x38;
+}
+
+static bool is_vsib_without_sib(const struct insn *in, const cs_insn *cs,
+                                uint32_t mode)
+{
+    (void)cs, (void)mode;
+    return in->vex_len && (in->modrm & 7) != 4;
 }
 
 static bool has_mandatory_row(const struct insn *in, const cs_insn *cs,
@@ -59,8 +91,8 @@ static bool has_mandatory_row(const struct insn *in, const cs_insn *cs,
     for (unsigned id = 0; id < INSN_COUNT; id++) {
         const struct insn_info *info = &insn_info[id];
 
-        if (info->map == in->map && info->code == in->code &&
-            info->pfx != PFX__)
+        if (!(info->attrs & A_VEX) && info->map == in->map &&
+            info->code == in->code && info->pfx != PFX__)
             return true;
     }
     return false;
@@ -104,18 +136,17 @@ static const struct known entries[] = {
     {0, 0x00, 0xff, ANY, WE_REFUSE, 0, is_later, "later processors"},
     /* Instructions of later processors that Capstone puts in no group. */
     {2, 0x01, 0x01, ANY, WE_REFUSE, 0, NULL,
-     "VMX, SVM, SGX, MONITOR, XGETBV, CLGI"},
+     "VMX, SVM, SGX, MONITOR, RTM"},
     {2, 0x37, 0x37, ANY, WE_REFUSE, 0, NULL, "GETSEC: SMX"},
     {2, 0xa6, 0xa7, ANY, WE_REFUSE, 0, NULL, "VIA PadLock"},
-    {2, 0xae, 0xae, ANY, WE_REFUSE, 0, NULL,
-     "XSAVE..., FSGSBASE, CLWB, CLFLUSHOPT"},
-    {2, 0xb8, 0xb8, ANY, WE_REFUSE, PREFIX_REP, NULL, "POPCNT"},
-    {0, 0xdb, 0xdf, ANY, WE_REFUSE, 0, is_fisttp, "FISTTP: SSE3"},
     {2, 0xc7, 0xc7, ANY, WE_REFUSE, 0, NULL,
-     "XSAVEC, XSAVES, VMX, RDRAND, RDSEED"},
-    {0x38, 0x00, 0xff, ANY, WE_REFUSE, 0, NULL, "SSSE3 and later"},
+     "VMX; RDRAND and RDSEED after F2 or F3"},
+    {0x0f, 0x0e, 0x0e, ANY, WE_REFUSE, 0, NULL,
+     "no 3DNow! instruction; FEMMS is 0F 0E"},
     {1, 0x62, 0x62, ANY, WE_REFUSE, 0, NULL, "EVEX"},
-    {1, 0xc4, 0xc5, ANY, WE_REFUSE, 0, NULL, "VEX"},
+    {2, 0x41, 0x4b, ANY, WE_REFUSE, 0, has_vex, "opmasks of AVX-512"},
+    {2, 0x90, 0x99, ANY, WE_REFUSE, 0, has_vex, "KMOV, KTEST of AVX-512"},
+    {0x3a, 0x30, 0x33, ANY, WE_REFUSE, 0, has_vex, "KSHIFT of AVX-512"},
     {1, 0xc6, 0xc7, ANY, WE_REFUSE, 0, NULL, "XABORT, XBEGIN: RTM"},
 
     /* Capstone is too generous. */
@@ -124,8 +155,25 @@ static const struct known entries[] = {
     {1, 0x8e, 0x8e, ANY, WE_REFUSE, 0, NULL, "MOV to CS (MOV)"},
     {2, 0x20, 0x23, ANY, WE_REFUSE, 0, NULL,
      "no CR1, CR5..CR7, CR9..CR15, DR8..DR15 (MOV to control, debug reg.)"},
+    {0, 0x00, 0xff, ANY, WE_REFUSE,
+     PREFIX_OPSIZE | ANY_REPEAT | PREFIX_REX | PREFIX_LOCK, is_before_vex,
+     "VEX after 66, F2, F3, REX or LOCK (2.3.2 to 2.3.4)"},
+    {0x38, 0x90, 0x93, ANY, WE_REFUSE, 0, is_vsib_without_sib,
+     "gathers have a SIB byte (2.3.12)"},
+    {0, 0x00, 0xff, ANY, WE_REFUSE, 0, has_fixed_w,
+     "VEX.W has one value only (VPERMQ, VTESTPS, ...)"},
+    {0, 0x00, 0xff, IN16 | IN32, WE_REFUSE, 0, is_vvvv_0111,
+     "VEX.vvvv is 1111b also in modes of 8 registers (as on processors)"},
 
     /* Capstone is too strict. */
+    {2, 0x01, 0x01, ANY, WE_ACCEPT, 0, NULL, "SERIALIZE"},
+    {0x38, 0xf8, 0xf9, ANY, WE_ACCEPT, 0, NULL, "MOVDIRI, MOVDIR64B"},
+    {0x38, 0x50, 0x53, ANY, WE_ACCEPT, 0, has_vex, "AVX-VNNI"},
+    {0x38, 0x5a, 0x5a, ANY, WE_ACCEPT, 0, has_vex, "VBROADCASTI128"},
+    {0x38, 0xdc, 0xdf, ANY, WE_ACCEPT, 0, has_vex, "VAES"},
+    {0x3a, 0x44, 0x44, ANY, WE_ACCEPT, 0, has_vex, "VPCLMULQDQ"},
+    {0x38, 0xcf, 0xcf, ANY, WE_ACCEPT, 0, NULL, "GFNI"},
+    {0x3a, 0xce, 0xcf, ANY, WE_ACCEPT, 0, NULL, "GFNI"},
     {1, 0x8c, 0x8c, ANY, WE_ACCEPT, PREFIX_REX, NULL,
      "REX.R is ignored for Sw (2.2.1.2)"},
     {1, 0x8e, 0x8e, ANY, WE_ACCEPT, PREFIX_REX, NULL,
@@ -166,9 +214,18 @@ static const struct known entries[] = {
      "67 is not 66 (Jcc)"},
     {2, 0x1e, 0x1e, ANY, OPERANDS, PREFIX_REP, NULL,
      "ENDBR is a NOP without CET"},
+    {0x3a, 0x16, 0x22, IN16 | IN32, OPERANDS, PREFIX_REX_W, has_vex,
+     "VEX.W is for 64-bit mode alone here (VPEXTRD, VPINSRD)"},
+    {0x3a, 0x4a, 0x4c, IN16 | IN32, OPERANDS, 0, has_vex,
+     "8 registers (VBLENDVPS, 2.3.10)"},
     {1, 0x63, 0x63, IN64, OPERANDS, 0, NULL, "MOVSXD r32, r/m32 without REX.W"},
 
+    {2, 0xc7, 0xc7, ANY, OPERANDS, PREFIX_REP, NULL,
+     "RDPID is shown as RDSEED"},
+
     /* Prefixes. */
+    {0x38, 0x00, 0xff, ANY, WE_REFUSE, PREFIX_OPSIZE | ANY_REPEAT,
+     has_mandatory_row, "NP: #UD with F2, F3 (3.1.1.1)"},
     {2, 0x00, 0xff, ANY, WE_REFUSE, PREFIX_OPSIZE | ANY_REPEAT,
      has_mandatory_row, "NP: #UD with 66, F2, F3 (3.1.1.1)"},
     {0, 0x00, 0xff, ANY, WE_ACCEPT | WE_REFUSE | OPERANDS | LENGTH,

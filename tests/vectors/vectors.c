@@ -1,7 +1,7 @@
 /*
- * vectors FOLDER...: runs recorded single instructions of an 8086 and an 80286
- * in real mode through the interpreter, and compares registers and all of
- * memory.
+ * vectors [--jit] FOLDER...: runs recorded single instructions of an 8086 and
+ * an 80286 in real mode through the interpreter or the JIT, and compares
+ * registers and all of memory.
  *
  * An 8086 case is one instruction; an 80286 case is one and the HLT that
  * follows it or stands at the handler of the exception it raised.  Prints what
@@ -19,6 +19,7 @@
 #include "cpu/decode.h"
 #include "cpu/fault.h"
 #include "cpu/interp.h"
+#include "jit/jit.h"
 #include "tests/vectors/moo.h"
 #include "tests/vectors/rules.h"
 
@@ -36,10 +37,12 @@ struct bench {
     struct stats stats;
     struct cpu cpu;
     struct engine *engine;
+    bool jit;
     uint8_t *expected; /* all of memory */
     unsigned passed, failed, skipped[RULES_MAX];
     unsigned stack_faults; /* passed with 12 where 13 was recorded */
     unsigned flag_bits;    /* run without bits 12-15 of FLAGS */
+    unsigned stepped;      /* not given to the JIT */
 };
 
 static void code_written(void *owner, uint64_t at, unsigned size)
@@ -47,6 +50,13 @@ static void code_written(void *owner, uint64_t at, unsigned size)
     struct bench *b = owner;
 
     b->engine->invalidate(b->engine, at, size);
+}
+
+static struct engine *make_engine(struct bench *b)
+{
+    const struct jit_options options = {.count = true, .code_size = 1 << 20};
+
+    return b->jit ? jit_new(&b->cpu, &options) : interp_new(&b->cpu);
 }
 
 static bool bench_init(struct bench *b)
@@ -61,11 +71,11 @@ static bool bench_init(struct bench *b)
     space_init(&b->io, "ports", 0x10000);
     clock_init(&b->clock, CLOCK_DETERMINISTIC);
     cpu_init(&b->cpu, model, &b->mem, &b->io, &b->clock, &b->stats);
-    b->engine = interp_new(&b->cpu);
+    b->engine = make_engine(b);
     b->mem.owner = b;
     b->mem.on_code_write = code_written;
     b->expected = xalloc(MEMORY);
-    return true;
+    return b->engine;
 }
 
 static void bench_destroy(struct bench *b)
@@ -179,6 +189,48 @@ static bool run_to_halt(struct bench *b)
     return b->engine->run(b->engine, &b->cpu, STEPS_MAX) == STOP_HALT;
 }
 
+/* Where the case ends, if it has nothing there: HLT may be put in its place. */
+static bool find_end(const struct bench *b, const struct moo_case *c,
+                     uint32_t *end)
+{
+    uint16_t ip = c->before.reg[MOO_IP], cs = c->before.reg[MOO_CS];
+
+    if (c->after.present >> MOO_IP & 1)
+        ip = c->after.reg[MOO_IP];
+    if (c->after.present >> MOO_CS & 1)
+        cs = c->after.reg[MOO_CS];
+    *end = (((uint32_t)cs << 4) + ip) & (uint32_t)b->mem.a20_mask;
+    for (unsigned i = 0; i < c->code_size; i++)
+        if (*end == ((((uint32_t)c->before.reg[MOO_CS] << 4) +
+                      (uint16_t)(c->before.reg[MOO_IP] + i)) &
+                     (uint32_t)b->mem.a20_mask))
+            return false;
+    for (unsigned i = 0; i < c->after.ram_count; i++)
+        if (c->after.ram[i].at == *end &&
+            c->after.ram[i].value != b->mem.ram.mem.rw[*end])
+            return false;
+    return *end < MEMORY;
+}
+
+/* The JIT translates blocks, not single instructions: HLT ends the block. */
+static bool run_one_by_jit(struct bench *b, const struct subject *s)
+{
+    uint32_t end;
+    uint8_t was;
+    bool ok;
+
+    if (!find_end(b, s->c, &end)) {
+        b->stepped++;
+        return run_one(b, s);
+    }
+    was = b->mem.ram.mem.rw[end];
+    physmem_write(&b->mem, end, 0xf4, 1);
+    ok = run_to_halt(b);
+    physmem_write(&b->mem, end, was, 1);
+    b->cpu.rip = (uint16_t)(b->cpu.rip - 1);
+    return ok;
+}
+
 /* Copies the bits of FLAGS that are not settled from what was pushed. */
 static void excuse_pushed(struct bench *b, const struct subject *s,
                           uint16_t mask)
@@ -251,7 +303,10 @@ static bool run_case(struct bench *b, const struct subject *s, FILE *tell)
         set_byte(b, c->before.ram[i]);
     if (rules_same_handler(s))
         share_handler(b);
-    ran = s->cpu == CPU_8086 ? run_one(b, s) : run_to_halt(b);
+    if (s->cpu == CPU_80286)
+        ran = run_to_halt(b);
+    else
+        ran = b->jit ? run_one_by_jit(b, s) : run_one(b, s);
     for (unsigned i = 0; i < c->after.ram_count; i++)
         if (c->after.ram[i].at < MEMORY)
             b->expected[c->after.ram[i].at] = c->after.ram[i].value;
@@ -375,6 +430,10 @@ static void report(const struct bench *b)
     if (b->stack_faults)
         printf("adapted %6u  stack-fault: the stack's overruns raised 13\n",
                b->stack_faults);
+    if (b->stepped)
+        printf("adapted %6u  stepped: no room for HLT after the instruction, "
+               "run by the interpreter\n", b->stepped);
+    printf("%s: ", b->engine->name);
     printf("passed %u, failed %u, skipped %u\n", b->passed, b->failed, skipped);
 }
 
@@ -384,10 +443,11 @@ int main(int argc, char **argv)
     bool ok = argc > 1;
 
     if (!ok)
-        printf("usage: vectors FOLDER...\n");
+        printf("usage: vectors [--jit] FOLDER...\n");
+    b->jit = ok && !strcmp(argv[1], "--jit");
     if (!bench_init(b))
         return EXIT_FAILURE;
-    for (int i = 1; i < argc; i++)
+    for (int i = b->jit ? 2 : 1; i < argc; i++)
         ok = run_folder(b, argv[i]) && ok;
     report(b);
     ok = ok && b->passed > 0 && b->failed == 0;

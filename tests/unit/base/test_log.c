@@ -67,7 +67,7 @@ START_TEST(every_channel_has_one_bit_of_its_own)
         ck_assert_uint_eq(seen & i->mask, 0);
         seen |= i->mask;
     }
-    ck_assert_uint_eq(seen, LOG_LOCKSTEP * 2 - 1);
+    ck_assert_uint_eq(seen, LOG_STATS * 2 - 1);
 }
 END_TEST
 

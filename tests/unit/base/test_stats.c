@@ -1,11 +1,12 @@
-/* Counters: a line for each that counted, in the order of stats.def. */
+/* Counters: a line for each that counted, in the order of stats.def,
+ * and the rates. */
 #include "base/stats.h"
 
 #include <string.h>
 
 #include "tests/unit/suite.h"
 
-enum { TEXT_SIZE = 512 };
+enum { TEXT_SIZE = 1024 };
 
 static void print(const struct stats *s, char text[TEXT_SIZE])
 {
@@ -41,4 +42,30 @@ START_TEST(value_name_and_meaning_in_order)
 }
 END_TEST
 
-SUITE("stats", zeros_are_not_printed, value_name_and_meaning_in_order)
+START_TEST(rates_follow_the_counters)
+{
+    struct stats s = {.insn_jit = 3, .insn_interp = 1, .tlb_access = 8,
+                      .tlb_miss = 2, .host_bytes = 9, .guest_bytes = 2,
+                      .jc_lookup = 10, .jc_hit = 9};
+    char text[TEXT_SIZE];
+
+    print(&s, text);
+    ck_assert_ptr_nonnull(strstr(text, " 75.00000%  translated"));
+    ck_assert_ptr_nonnull(strstr(text, " 75.00000%  tlb_hit_rate"));
+    ck_assert_ptr_nonnull(strstr(text, " 90.00000%  jc_hit_rate"));
+    ck_assert_ptr_nonnull(strstr(text, " 4.50  expansion"));
+}
+END_TEST
+
+START_TEST(there_is_no_rate_of_what_was_not_counted)
+{
+    struct stats s = {.tlb_miss = 5, .chain_miss = 7};
+    char text[TEXT_SIZE];
+
+    print(&s, text);
+    ck_assert_ptr_null(strstr(text, "%"));
+}
+END_TEST
+
+SUITE("stats", zeros_are_not_printed, value_name_and_meaning_in_order,
+      rates_follow_the_counters, there_is_no_rate_of_what_was_not_counted)

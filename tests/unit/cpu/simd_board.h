@@ -47,7 +47,7 @@ static inline struct simd_board *simd_board_new(void)
     ck_assert(physmem_add_block(&b->pm, "ram", 0, SIMD_RAM, 0, BLOCK_RAM));
     mmu_init(&b->cpu.mmu, &b->pm, &b->stats);
     b->cpu.stats = &b->stats;
-    b->cpu.features = UINT64_MAX;
+    b->cpu.features = FEATURE_SET_ALL;
     b->cpu.mode = MODE_CODE64 | MODE_PE;
     b->cpu.cr0 = CR0_PE | CR0_NE;
     b->cpu.cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT;

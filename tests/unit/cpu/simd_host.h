@@ -10,22 +10,9 @@
  */
 
 #include <signal.h>
-#include <stdint.h>
-#include <string.h>
 #include <ucontext.h>
 
-enum { HOST_GPRS = 6, HOST_MEMORY = 64 };
-
-/* Registers that an instruction under test may name: the rest hold the harness
- * together. */
-static const uint8_t host_gpr_number[HOST_GPRS] = {0, 1, 2, 8, 9, 10};
-
-struct host_state {                  /* offsets are known to host_run */
-    uint8_t before[512], after[512]; /* FXSAVE images */
-    uint64_t gpr[HOST_GPRS];
-    uint64_t pointer; /* RSI and RDI: the memory operand */
-    uint64_t flags;
-} __attribute__((aligned(64)));
+#include "tests/unit/cpu/simd_image.h"
 
 static volatile uint32_t host_trapped; /* MXCSR as it trapped; 0: it did not */
 

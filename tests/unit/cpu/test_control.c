@@ -381,7 +381,7 @@ START_TEST(models_can_be_found_and_are_consistent)
 {
     ck_assert_ptr_null(cpu_model_find("no such processor"));
     for (const struct cpu_model *m = cpu_models; m->name; m++) {
-        bool lm = m->features >> FEAT_LM & 1;
+        bool lm = feature_set_has(&m->features, FEAT_LM);
 
         ck_assert_ptr_eq(cpu_model_find(m->name), m);
         ck_assert_uint_eq(strlen(m->vendor), 12);

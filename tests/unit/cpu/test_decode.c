@@ -20,7 +20,7 @@ enum {
     LONG64 = MODE_CODE64 | MODE_PE,
 };
 
-static const uint64_t all_features = UINT64_MAX;
+static const struct feature_set all_features = {{UINT64_MAX, UINT64_MAX}};
 
 struct example {
     uint32_t mode;
@@ -190,7 +190,7 @@ START_TEST(opcodes_that_a_mode_lacks)
 {
     CHECK({LONG64, "06", "#UD"}, {LONG64, "27", "#UD"}, {LONG64, "60", "#UD"},
           {LONG64, "82 c0 01", "#UD"}, {LONG64, "9a 00 00 00 00 00 00", "#UD"},
-          {LONG64, "c4 00", "#UD"}, {LONG64, "ce", "#UD"},
+          {LONG64, "c4 00 00 00 00", "#UD"}, {LONG64, "ce", "#UD"},
           {LONG64, "d4 0a", "#UD"}, {LONG64, "d6", "#UD"},
           {PROT32, "82 c0 01", "add al, 0x1"}, {PROT32, "63 c8", "arpl ax, cx"},
           {REAL16, "63 c8", "#UD"}, {LONG64, "48 63 c8", "movsxd rcx, eax"},
@@ -203,14 +203,13 @@ END_TEST
 
 /* C4, C5 and 62 with a "register" operand introduce VEX and EVEX, which this
  * processor does not have. */
-START_TEST(vex_evex_xop_and_3dnow_are_undefined)
+START_TEST(evex_and_xop_are_undefined)
 {
-    CHECK({PROT32, "c5 f8 77", "#UD"}, {PROT32, "c4 e2 79 18 00", "#UD"},
-          {LONG64, "c5 f8 77", "#UD"}, {LONG64, "62 f1 7c 48 28 c1", "#UD"},
+    CHECK({LONG64, "62 f1 7c 48 28 c1", "#UD"},
           {PROT32, "62 f1 7c 48 28 c1", "#UD"},
           {PROT32, "62 08", "bound ecx, qword ds:[eax]"},
           {PROT32, "c4 08", "les ecx, 6 bytes ds:[eax]"},
-          {PROT32, "8f e8 78 c0 00 00", "#UD"}, {PROT32, "0f 0f c1 9e", "#UD"});
+          {PROT32, "8f e8 78 c0 00 00", "#UD"}, {PROT32, "0f 0f c1 01", "#UD"});
 }
 END_TEST
 
@@ -300,7 +299,8 @@ START_TEST(system_groups)
 {
     CHECK({PROT32, "0f 01 10", "lgdt 6 bytes ds:[eax]"},
           {LONG64, "0f 01 10", "lgdt tbyte ds:[rax]"},
-          {PROT32, "0f 01 d0", "#UD"}, {PROT32, "0f 01 38", "invlpg ds:[eax]"},
+          {PROT32, "0f 01 d0", "xgetbv"},
+          {PROT32, "0f 01 38", "invlpg ds:[eax]"},
           {PROT32, "0f 01 e0", "smsw eax"},
           {LONG64, "48 0f 01 20", "smsw word ds:[rax]"},
           {LONG64, "0f 01 ca", "clac"}, {LONG64, "66 0f 01 ca", "#UD"},
@@ -310,6 +310,39 @@ START_TEST(system_groups)
           {LONG64, "66 0f 38 82 c0", "#UD"}, {LONG64, "0f 38 82 00", "#UD"},
           {PROT32, "0f 0b", "ud2"},
           {PROT32, "0f b9 04 24", "ud1 eax, dword ss:[esp]"});
+}
+END_TEST
+
+START_TEST(vex_prefixes)
+{
+    CHECK({LONG64, "c5 f0 58 d3", "vaddps xmm2, xmm1, xmm3"},
+          {LONG64, "c5 f4 58 d3", "vaddps ymm2, ymm1, ymm3"},
+          {LONG64, "c4 41 34 58 d3", "vaddps ymm10, ymm9, ymm11"},
+          {LONG64, "c4 a1 70 58 54 88 10",
+           "vaddps xmm2, xmm1, oword ds:[rax+r9*4+0x10]"},
+          {LONG64, "c5 f5 fc 10", "vpaddb ymm2, ymm1, yword ds:[rax]"},
+          {LONG64, "c4 e2 78 f2 d1", "andn edx, eax, ecx"},
+          {LONG64, "c4 42 b0 f2 d1", "andn r10, r9, r9"},
+          {PROT32, "c4 e2 f8 f2 d1", "andn edx, eax, ecx"}, /* W is ignored */
+          {PROT32, "c5 f0 58 d3", "vaddps xmm2, xmm1, xmm3"},
+          {PROT32, "c4 c1 30 58 d3", "vaddps xmm2, xmm1, xmm3"}, /* as are B
+                                                        and the top of vvvv */
+          {PROT16, "c5 f0 58 17", "vaddps xmm2, xmm1, oword ds:[bx]"},
+          {PROT32, "64 67 c5 f0 58 17", "vaddps xmm2, xmm1, oword fs:[bx]"});
+}
+END_TEST
+
+START_TEST(vex_is_undefined_with_other_prefixes_modes_maps_and_lengths)
+{
+    CHECK({LONG64, "66 c5 f0 58 d3", "#UD"}, {LONG64, "f2 c5 f0 58 d3", "#UD"},
+          {LONG64, "f3 c5 f0 58 d3", "#UD"}, {LONG64, "f0 c5 f0 58 d3", "#UD"},
+          {LONG64, "40 c5 f0 58 d3", "#UD"},
+          {LONG64, "40 67 c5 f0 58 d3", "vaddps xmm2, xmm1, xmm3"},
+          {LONG64, "c4 e0 70 58 d3", "#UD"}, {LONG64, "c4 e4 70 58 d3", "#UD"},
+          {LONG64, "c4 e2 7c f2 d1", "#UD"}, /* ANDN with L = 1 */
+          {REAL16, "c5 f0 58 d3", "#UD"}, {REAL16, "c4 e2 78 f2 d1", "#UD"},
+          {REAL16, "c5 07", "lds ax, dword ds:[bx]"},
+          {PROT32, "c5 38", "lds edi, 6 bytes ds:[eax]"});
 }
 END_TEST
 
@@ -352,9 +385,10 @@ END_TEST
 START_TEST(a_missing_feature_makes_its_rows_undefined)
 {
     static const uint8_t cmov[] = {0x0f, 0x44, 0xc1};
-    uint64_t without = all_features & ~((uint64_t)1 << FEAT_CMOV);
+    struct feature_set without = all_features;
     struct insn in;
 
+    feature_set_put(&without, FEAT_CMOV, false);
     ck_assert_int_eq(decode(cmov, 3, PROT32, all_features, &in), DECODE_OK);
     ck_assert_int_eq(decode(cmov, 3, PROT32, without, &in), DECODE_UD);
 }
@@ -362,10 +396,11 @@ END_TEST
 
 START_TEST(fields_that_text_does_not_show)
 {
+    const struct feature_set none = {{0}};
     static const uint8_t jz[] = {0x66, 0x0f, 0x84, 0x10, 0x00, 0xcc};
     struct insn in;
 
-    ck_assert_int_eq(decode(jz, sizeof(jz), PROT32, 0, &in), DECODE_OK);
+    ck_assert_int_eq(decode(jz, sizeof(jz), PROT32, none, &in), DECODE_OK);
     ck_assert_uint_eq(in.id, I_JZ_Jz);
     ck_assert_uint_eq(in.cc, 4);
     ck_assert_uint_eq(in.map, 2);
@@ -413,11 +448,13 @@ SUITE("decode", operand_size_follows_mode_66_and_rex_w,
       only_fs_and_gs_override_in_64_bit_mode,
       immediates_extend_as_the_manual_says,
       stack_and_near_branches_are_64_bit_in_64_bit_mode,
-      opcodes_that_a_mode_lacks, vex_evex_xop_and_3dnow_are_undefined,
+      opcodes_that_a_mode_lacks, evex_and_xop_are_undefined,
       lock_needs_a_listed_instruction_that_writes_memory,
       nop_is_xchg_with_itself_only_without_rex_b, one_row_covers_eight_opcodes,
       mandatory_prefixes_stand_anywhere, strings_show_their_own_memory,
-      special_registers_that_exist, system_groups, fifteen_bytes_are_the_limit,
+      special_registers_that_exist, system_groups, vex_prefixes,
+      vex_is_undefined_with_other_prefixes_modes_maps_and_lengths,
+      fifteen_bytes_are_the_limit,
       every_shorter_input_asks_for_more,
       a_missing_feature_makes_its_rows_undefined,
       fields_that_text_does_not_show, rows_of_an_opcode_stand_together,

@@ -1,7 +1,7 @@
 /*
  * Extended arithmetic without the instructions around it: results recorded from
  * a processor, exact values of the functions, and the rules that hold for all
- * operands.  Every instruction against the host's x87: test_fpu.
+ * operands.  Every instruction against the host's x87: tests/x87.
  */
 
 #include <stdio.h>

@@ -111,7 +111,8 @@ START_TEST(without_ne_a_pending_exception_raises_ferr)
     b->cpu.cr0 &= ~(uint64_t)CR0_NE;
     b->cpu.fpu.cw = 0x340;
     b->cpu.fpu.sw = 0x8081;
-    ck_assert_int_eq(EXEC(b, PADDB_M0_M1), SIMD_DONE);
+    ck_assert_int_ne(EXEC(b, PADDB_M0_M1), SIMD_DONE);
+    ck_assert(b->cpu.exc.freezes);
     ck_assert(ferr);
     simd_board_free(b);
 }
@@ -130,6 +131,34 @@ START_TEST(misaligned_operands_fault_where_alignment_is_asked)
     ck_assert_int_eq(EXEC(b, MOVUPS_X0_M), SIMD_DONE);
     ck_assert_int_eq(EXEC(b, PADDB_M0_M), SIMD_DONE);
     ck_assert_int_eq(EXEC(b, LDMXCSR_M), SIMD_DONE);
+    simd_board_free(b);
+}
+END_TEST
+
+/* Arithmetic, that is; what is there to be aligned stays so. */
+START_TEST(mm_lets_operands_be_misaligned)
+{
+    struct simd_board *b = board();
+
+    store32(simd_ram(b, AT), 0x1f80 | MXCSR_MM);
+    ck_assert_int_eq(EXEC(b, LDMXCSR_M), SIMD_DONE);
+    b->cpu.gpr[RSI] = AT + 8;
+    ck_assert_int_eq(EXEC(b, ADDPS_X0_M), SIMD_DONE);
+    ck_assert_int_eq(EXEC(b, MOVAPS_M_X0), EXC_GP);
+    ck_assert_int_eq(EXEC(b, FXSAVE_M), EXC_GP);
+    simd_board_free(b);
+}
+END_TEST
+
+START_TEST(mm_is_not_on_every_model)
+{
+    struct simd_board *b = board();
+
+    feature_set_put(&b->cpu.features, FEAT_MISALIGNSSE, false);
+    store32(simd_ram(b, AT), 0x1f80 | MXCSR_MM);
+    ck_assert_int_eq(EXEC(b, LDMXCSR_M), EXC_GP);
+    ck_assert_int_eq(EXEC(b, FXSAVE_M), SIMD_DONE);
+    ck_assert_uint_eq(load32(simd_ram(b, AT) + 28), 0xffff);
     simd_board_free(b);
 }
 END_TEST
@@ -264,7 +293,7 @@ START_TEST(fxsave_writes_the_documented_image)
     ck_assert_uint_eq(load64(p + 8), 0x1122334455667788);
     ck_assert_uint_eq(load64(p + 16), 0x8877665544332211);
     ck_assert_uint_eq(load32(p + 24), 0x7fa1);
-    ck_assert_uint_eq(load32(p + 28), 0xffff);
+    ck_assert_uint_eq(load32(p + 28), 0xffff | MXCSR_MM);
     ck_assert_uint_eq(load64(p + 32), 0x6666); /* ST(0) is register 5 */
     ck_assert_uint_eq(load64(p + 40), 0x8005);
     ck_assert_uint_eq(load64(p + 32 + 7 * 16), 0x5555);
@@ -374,6 +403,7 @@ SUITE("simd_state", control_bits_forbid_instructions,
       pending_x87_exception_is_reported_by_mmx,
       without_ne_a_pending_exception_raises_ferr,
       misaligned_operands_fault_where_alignment_is_asked,
+      mm_lets_operands_be_misaligned, mm_is_not_on_every_model,
       unaligned_accesses_may_cross_pages, a_memory_fault_leaves_the_x87_alone,
       mmx_writes_mark_registers_and_emms_empties_them,
       an_unmasked_exception_in_one_lane_stops_all, mxcsr_has_sixteen_bits,

@@ -469,6 +469,49 @@ START_TEST(approximations_of_special_values)
 }
 END_TEST
 
+/* By the four modes in the order of MXCSR.RC; no denormal exception. */
+START_TEST(rounding_to_an_integer_of_the_format)
+{
+    static const struct {
+        uint32_t x, rounded[4];
+        unsigned flags;
+    } rows[] = {
+        {0x40200000,
+         {0x40000000, 0x40000000, 0x40400000, 0x40000000},
+         SF_INEXACT}, /* 2.5: a tie, to even */
+        {0xc0600000,
+         {0xc0800000, 0xc0800000, 0xc0400000, 0xc0400000},
+         SF_INEXACT}, /* -3.5 */
+        {0xbe99999a,
+         {0x80000000, 0xbf800000, 0x80000000, 0x80000000},
+         SF_INEXACT}, /* -0.3: zero keeps the sign */
+        {0x00000001,
+         {0x00000000, 0x00000000, 0x3f800000, 0x00000000},
+         SF_INEXACT}, /* denormal */
+        {0x4affffff,
+         {0x4b000000, 0x4afffffe, 0x4b000000, 0x4afffffe},
+         SF_INEXACT}, /* 8388607.5 */
+        {0x4b000001, {0x4b000001, 0x4b000001, 0x4b000001, 0x4b000001}, 0},
+        {0xff800000, {0xff800000, 0xff800000, 0xff800000, 0xff800000}, 0},
+        {0x7f800001,
+         {0x7fc00001, 0x7fc00001, 0x7fc00001, 0x7fc00001},
+         SF_INVALID},
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        for (unsigned mode = ROUND_NEAREST; mode <= ROUND_ZERO; mode++) {
+            struct sf_env env = {0};
+            uint64_t r = sf_round_to_int(&env, &sf_single, rows[i].x,
+                                         (enum softnum_round)mode);
+
+            ck_assert_uint_eq(r, rows[i].rounded[mode]);
+            ck_assert_uint_eq(env.flags, rows[i].flags);
+        }
+    }
+}
+END_TEST
+
 SUITE("softfloat", operations_give_the_hosts_bits_and_flags,
       unmasked_exceptions_leave_the_hosts_flags,
-      approximations_keep_intels_bound, approximations_of_special_values)
+      approximations_keep_intels_bound, approximations_of_special_values,
+      rounding_to_an_integer_of_the_format)

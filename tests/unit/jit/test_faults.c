@@ -95,6 +95,19 @@ static const struct memop memops[] = {
     {3, {0x66, 0x0f, 0x70}, 7, 1, 16, R | ALIGNED},
     {1, {0xdd}, 0, 0, 8, R},          {1, {0xdc}, 0, 0, 8, R},
     {1, {0xdd}, 3, 0, 8, W},
+    {1, {0xd9}, 7, 0, 2, W},          {1, {0xdd}, 7, 0, 2, W},
+    {1, {0xdb}, 5, 0, 10, R},         {1, {0xdb}, 7, 0, 10, W},
+    {1, {0xdb}, 1, 0, 4, W},          {1, {0xde}, 1, 0, 2, R},
+    {2, {0x0f, 0x6f}, 3, 0, 8, R},    {2, {0x0f, 0x7f}, 3, 0, 8, W},
+    {2, {0x0f, 0xfe}, 2, 0, 8, R},
+    {3, {0x66, 0x0f, 0x2d}, 1, 0, 16, R | ALIGNED},
+    {3, {0xc5, 0xfc, 0x10}, 2, 0, 32, R},
+    {3, {0xc5, 0xfc, 0x11}, 3, 0, 32, W},
+    {3, {0xc5, 0xfd, 0x6f}, 4, 0, 32, R | ALIGNED},
+    {3, {0xc5, 0xfd, 0x7f}, 2, 0, 32, W | ALIGNED},
+    {3, {0xc5, 0xfc, 0x58}, 0, 0, 32, R},
+    {3, {0xc5, 0xfa, 0x58}, 1, 0, 4, R},
+    {3, {0xc5, 0xf9, 0xd6}, 4, 0, 8, W},
 };
 
 /* Two instructions that read and make flags. */
@@ -386,7 +399,7 @@ static void run_with_cause(const struct prog *like, const struct cause *c,
     struct box *b = with_program(&p, like->code, like->crossing, kind);
     const struct touch *t = &p.step[c->step].touch[c->touch];
     uint32_t page = cause_page(t, c->second);
-    uint8_t before[16];
+    uint8_t before[32];
 
     memcpy(before, box_at(b, t->la), t->size);
     set_rights(b, page, 0, c->protect ? 2 : 1);

@@ -141,14 +141,15 @@ static inline struct box *machine(enum code code, enum engine_kind kind)
         cpu->seg[FS].limit = FS_LIMIT;
     cpu->cpl = 3;
     cpu->cr0 |= CR0_PE | CR0_PG | CR0_WP;
-    cpu->cr4 |= CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT;
+    cpu->cr4 |= CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE;
+    cpu->xcr0 = XCR0_X87 | XCR0_SSE | XCR0_AVX;
     if (code == CODE_64)
         cpu->efer |= EFER_LME | EFER_LMA;
     for (unsigned r = 0; r < GPR_COUNT; r++)
         cpu->gpr[r] = (0x1122334455667788u * (r + 3)) >>
                       (code == CODE_64 ? 0 : 32);
     for (unsigned x = 0; x < 16; x++)
-        for (unsigned k = 0; k < 2; k++)
+        for (unsigned k = 0; k < 4; k++)
             cpu->xmm[x].u64[k] = 0x3fe123456789abcdu + 77 * x + k;
     cpu->gpr[RBX] = DATA;
     cpu->gpr[R8] = (uint64_t)1 << 63 | 0x1000; /* not canonical */
@@ -174,7 +175,7 @@ struct snapshot {
     uint64_t gpr[GPR_COUNT];
     uint64_t rip;
     uint32_t eflags, mxcsr;
-    uint64_t xmm[16][2];
+    uint64_t xmm[16][4];
     struct fpu fpu;
 };
 
@@ -188,7 +189,7 @@ static inline struct snapshot snap(const struct cpu *cpu)
     s.eflags = cpu_eflags(cpu);
     s.mxcsr = cpu->mxcsr;
     for (unsigned x = 0; x < 16; x++)
-        memcpy(s.xmm[x], &cpu->xmm[x], 16);
+        memcpy(s.xmm[x], &cpu->xmm[x], 32);
     memcpy(&s.fpu, &cpu->fpu, sizeof(s.fpu));
     return s;
 }

@@ -319,6 +319,29 @@ START_TEST(stores_to_code_are_reported_through_every_mapping)
 }
 END_TEST
 
+/* Each in turn becomes the only plain entry, or is one of two of one index. */
+START_TEST(code_is_protected_whichever_mapping_was_written)
+{
+    const laddr place[] = {AT, KERNEL, AT + TLB_ENTRIES * PAGE_SIZE};
+    struct rig *r = rig_with_page(PWU);
+    unsigned writes = 0;
+
+    guest_map(&r->g, place[1], PLACE, PAGE_SIZE, PWU);
+    guest_map(&r->g, place[2], PLACE, PAGE_SIZE, PWU);
+    for (unsigned k = 0; k < 27; k++) {
+        rig_write(r, place[k % 3], k);
+        if (k % 2)
+            rig_write(r, place[k / 3 % 3], k);
+        rig_mark_code(r, PLACE, 64);
+        rig_write(r, place[k / 9], k); /* takes the code away */
+        ck_assert_uint_eq(r->g.code_writes, ++writes);
+        rig_write(r, place[k / 9], k);
+        ck_assert_uint_eq(r->g.code_writes, writes);
+    }
+    rig_free(r);
+}
+END_TEST
+
 START_TEST(a_page_without_code_again_becomes_plain)
 {
     struct rig *r = rig_with_page(PWU);
@@ -471,6 +494,7 @@ SUITE("mmu", every_size_reads_what_was_written,
       nothing_reads_as_ones_and_rom_drops_writes,
       a_changed_map_counts_after_a_flush,
       stores_to_code_are_reported_through_every_mapping,
+      code_is_protected_whichever_mapping_was_written,
       a_page_without_code_again_becomes_plain,
       code_is_protected_in_contexts_that_are_not_current,
       system_accesses_are_the_supervisors, the_bank_follows_cpl_and_ac,

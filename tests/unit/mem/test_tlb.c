@@ -410,12 +410,29 @@ START_TEST(protecting_takes_plain_writes_of_one_host_page)
 
     fill_small(b, 0x400000, false);
     fill_small(b, 0x401000, false);
-    tlb_protect(b, host);
+    tlb_protect(b, host, TLB_SEVERAL);
     ck_assert(reads(b, 0x400000) && !writes(b, 0x400000));
     ck_assert_uint_eq(b->write[tlb_index(0x400000)].tag, 0x400000 ^ TLB_CARE);
     ck_assert(writes(b, 0x401000));
-    tlb_protect(b, host); /* again: the entry is one of care already */
+    tlb_protect(b, host, TLB_SEVERAL); /* again: the entry is one of care already */
     ck_assert_uint_eq(b->write[tlb_index(0x400000)].tag, 0x400000 ^ TLB_CARE);
+    free_bank(b);
+}
+END_TEST
+
+START_TEST(protecting_by_index_takes_the_entry_only_if_it_is_of_that_page)
+{
+    struct tlb_bank *b = new_bank();
+    const uint8_t *host = (const uint8_t *)(uintptr_t)(0x400000 + ADDEND);
+
+    fill_small(b, 0x400000, false);
+    fill_small(b, 0x401000, false);
+    tlb_protect(b, host, 0);
+    tlb_protect(b, host, tlb_index(0x401000) + 1);
+    tlb_protect(b, host, tlb_index(0x402000) + 1);
+    ck_assert(writes(b, 0x400000) && writes(b, 0x401000));
+    tlb_protect(b, host, tlb_index(0x400000) + 1);
+    ck_assert(!writes(b, 0x400000) && writes(b, 0x401000));
     free_bank(b);
 }
 END_TEST
@@ -431,7 +448,7 @@ START_TEST(protecting_ends_write_runs_over_the_page)
 
         tlb_set_l0_write(b, 2, (struct tlb_l0){0x400000, limit, ADDEND});
         tlb_set_l0_read(b, 2, (struct tlb_l0){0x400000, limit, ADDEND});
-        tlb_protect(b, (const uint8_t *)(uintptr_t)at);
+        tlb_protect(b, (const uint8_t *)(uintptr_t)at, 0);
         ck_assert_uint_eq(b->l0_write[2].limit, inside ? 0 : limit);
         ck_assert_uint_eq(b->l0_read[2].limit, limit);
     }
@@ -455,4 +472,5 @@ SUITE("tlb", an_entry_hits_inside_its_page_only,
       a_local_flush_empties_jump_if_a_local_page_was_fetched,
       jumps_can_be_emptied_alone,
       protecting_takes_plain_writes_of_one_host_page,
+      protecting_by_index_takes_the_entry_only_if_it_is_of_that_page,
       protecting_ends_write_runs_over_the_page)

@@ -1,0 +1,65 @@
+#ifndef TESTS_H
+#define TESTS_H
+
+void test_segment_loads(void);
+void test_segment_loads_other_sizes(void);
+void test_segment_pops(void);
+void test_segment_far_pointers(void);
+void test_segment_numbers(void);
+void test_examine(void);
+void test_far_direct(void);
+void test_call_gates(void);
+void test_far_compatibility(void);
+void test_call_gate_stacks(void);
+void test_returns(void);
+void test_flags(void);
+void test_int_gates(void);
+void test_int_gates_other_sizes(void);
+void test_int_others(void);
+void test_int_stacks(void);
+void test_ist(void);
+void test_task_access(void);
+void test_task_state(void);
+void test_task_nesting(void);
+void test_task_faults(void);
+void test_task_small(void);
+void test_ltr_lldt(void);
+void test_paging_rights(void);
+void test_paging_entries(void);
+void test_paging_pdptes(void);
+void test_paging_crossings(void);
+void test_paging_implicit(void);
+void test_v86_state(void);
+void test_v86_instructions(void);
+void test_v86_interrupt_flag(void);
+void test_v86_pending(void);
+void test_v86_int(void);
+void test_pvi(void);
+void test_ports(void);
+void test_ports_v86(void);
+void test_privileged(void);
+void test_cr4_privileges(void);
+void test_control_registers(void);
+void test_machine_status(void);
+void test_msrs(void);
+void test_sysenter(void);
+void test_syscall(void);
+void test_swapgs(void);
+void test_limits(void);
+void test_access_types(void);
+void test_code_limits(void);
+void test_stack_limits(void);
+void test_canonical(void);
+void test_alignment(void);
+void test_length(void);
+void test_lock(void);
+void test_debug(void);
+void test_fpu(void);
+void test_shadows(void);
+void test_double_faults(void);
+void test_priorities(void);
+
+/* Not among `tests`: by name only. */
+void triple_fault(void);
+
+#endif
