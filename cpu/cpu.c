@@ -127,6 +127,7 @@ void cpu_update_mode(struct cpu *cpu)
 {
     enum mmu_bank who = mmu_bank_for(&cpu->mmu, cpu->cpl,
                                      cpu->eflags & FLAG_AC);
+
     cpu->mode = segment_mode(cpu) | fpu_mode(cpu) |
                 (cpu_protected(cpu) ? MODE_PE : 0) |
                 (checks_alignment(cpu) ? MODE_ALIGN : 0);

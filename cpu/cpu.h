@@ -77,6 +77,9 @@ struct fpu {
 };
 
 /*
+ * Outside 64-bit code the upper halves of RAX to RDI are 0: cpu_update_mode
+ * sees to it, and whoever else writes registers must.
+ *
  * The bits of CPU state that decide what bytes of code mean: part of the key
  * of every translated or decoded block.  cpu_update_mode computes them.
  */

@@ -8,9 +8,9 @@
  * brought up to date after each run or element: a fault or an interrupt leaves
  * the instruction to be started again for the rest.
  *
- * One call does at most STRING_BYTES, in at most STRING_STEPS runs or elements;
- * one element if single-stepping.  Then it leaves next_rip at the instruction
- * itself.
+ * One call does at most STRING_BYTES, one element if single-stepping: how many
+ * must not depend on how they are done, or the engines' counts of instructions
+ * would part.  Then it leaves next_rip at the instruction itself.
  */
 
 #include "cpu/ops.h"
@@ -22,7 +22,7 @@
 #include "base/compiler.h"
 #include "cpu/guest.h"
 
-enum { STRING_BYTES = 32 << 10, STRING_STEPS = 4096 };
+enum { STRING_BYTES = 16 << 10 };
 
 struct string {
     struct cpu *cpu;
@@ -30,15 +30,13 @@ struct string {
     unsigned n;     /* bytes of an element */
     uint64_t amask; /* of the address size */
     uint64_t left;  /* elements that this call may do */
-    unsigned steps; /* runs or elements that it may do them in */
     bool rep;
     bool done; /* REPE, REPNE: the condition ended it */
 };
 
 static struct string string_begin(struct cpu *cpu, const struct insn *in)
 {
-    struct string s = {.cpu = cpu, .in = in, .n = in->op[0].size, .left = 1,
-                       .steps = STRING_STEPS};
+    struct string s = {.cpu = cpu, .in = in, .n = in->op[0].size, .left = 1};
     uint64_t count, max;
 
     s.amask = bits_mask(8u * in->addrsize);
@@ -52,12 +50,6 @@ static struct string string_begin(struct cpu *cpu, const struct insn *in)
     s.left = count < max ? count : max;
     s.done = count == 0;
     return s;
-}
-
-/* May this call do another run or element? */
-static bool string_goes_on(struct string *s)
-{
-    return s->left > 0 && s->steps-- > 0;
 }
 
 static uint64_t string_offset(const struct string *s, unsigned reg)
@@ -181,7 +173,7 @@ void op_movs(struct cpu *cpu, const struct insn *in)
 {
     struct string s = string_begin(cpu, in);
 
-    while (string_goes_on(&s)) {
+    while (s.left > 0) {
         uint64_t k = movs_run(&s);
 
         if (k == 0) {
@@ -223,7 +215,7 @@ void op_stos(struct cpu *cpu, const struct insn *in)
     struct string s = string_begin(cpu, in);
     uint64_t v = cpu->gpr[RAX] & bits_mask(8 * s.n);
 
-    while (string_goes_on(&s)) {
+    while (s.left > 0) {
         uint8_t *dst;
         uint64_t off = string_offset(&s, RDI);
         uint64_t k = string_run(&s, ES, off, ACCESS_WRITE, &dst);
@@ -245,7 +237,7 @@ void op_lods(struct cpu *cpu, const struct insn *in)
 {
     struct string s = string_begin(cpu, in);
 
-    while (string_goes_on(&s)) {
+    while (s.left > 0) {
         uint64_t v = guest_load(cpu, in->seg, string_offset(&s, RSI), s.n);
 
         guest_write(cpu, in, 0, v);
@@ -287,7 +279,7 @@ void op_scas(struct cpu *cpu, const struct insn *in)
     struct string s = string_begin(cpu, in);
     uint64_t a = cpu->gpr[RAX] & bits_mask(8 * s.n);
 
-    while (string_goes_on(&s)) {
+    while (s.left > 0) {
         uint64_t k = scas_run(&s, a);
 
         if (k == 0) {
@@ -334,7 +326,7 @@ void op_cmps(struct cpu *cpu, const struct insn *in)
 {
     struct string s = string_begin(cpu, in);
 
-    while (string_goes_on(&s)) {
+    while (s.left > 0) {
         uint64_t k = cmps_run(&s);
 
         if (k == 0) {

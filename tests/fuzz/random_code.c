@@ -137,6 +137,7 @@ static void start(struct run *r, struct box *b, unsigned at)
             cpu->xmm[x].u64[k] = value(r);
     if (!(cpu->cr0 & CR0_PE))
         segments(r, cpu);
+    cpu_update_mode(cpu); /* cuts registers outside 64-bit code */
     cpu->rip = at + (r->mode == REAL ? 0u : (unsigned)BOX_CODE);
     cpu->next_rip = cpu->rip;
     cpu->halted = cpu->shutdown = false;
