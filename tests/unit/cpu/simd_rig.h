@@ -63,9 +63,21 @@ static inline unsigned pick(struct rig *r, unsigned n)
     return (unsigned)(next_random(r) >> 32) % n;
 }
 
-static inline uint64_t sign_bit(struct rig *r, unsigned bit)
+/* Random numbers are drawn one in an expression: compilers choose the order of
+ * two, and every host must get the same cases. */
+
+static inline uint64_t random_double(struct rig *r)
 {
-    return (uint64_t)pick(r, 2) << bit;
+    uint64_t v = doubles[pick(r, array_len(doubles))];
+
+    return v | (uint64_t)pick(r, 2) << 63;
+}
+
+static inline uint32_t random_single(struct rig *r)
+{
+    uint32_t v = singles[pick(r, array_len(singles))];
+
+    return v | (uint32_t)pick(r, 2) << 31;
 }
 
 /* 16 bytes: noise, corners of a type, bytes near the limits, or a text of few
@@ -78,11 +90,10 @@ static inline void fill_vector(struct rig *r, uint8_t *p)
         uint64_t v = next_random(r);
 
         if (kind == 0) {
-            v = doubles[pick(r, array_len(doubles))] | sign_bit(r, 63);
+            v = random_double(r);
         } else if (kind == 1) {
-            v = singles[pick(r, array_len(singles))] | sign_bit(r, 31);
-            v = v << 32 | singles[pick(r, array_len(singles))] |
-                sign_bit(r, 31);
+            v = (uint64_t)random_single(r) << 32;
+            v |= random_single(r);
         } else if (kind == 2) {
             v &= 0x8181818181818181;
             v += 0x7f7f7f7f7f7f7f7f * pick(r, 2);
@@ -97,10 +108,13 @@ static inline void fill_vector(struct rig *r, uint8_t *p)
 static inline uint32_t random_mxcsr(struct rig *r)
 {
     uint32_t masks = pick(r, 4) ? SF_ALL : pick(r, SF_ALL + 1);
+    uint32_t v = masks << MXCSR_MASK_SHIFT;
 
-    return masks << MXCSR_MASK_SHIFT | (uint32_t)pick(r, 4) << MXCSR_RC_SHIFT |
-           (pick(r, 2) ? MXCSR_DAZ : 0u) | (pick(r, 2) ? MXCSR_FTZ : 0u) |
-           (pick(r, 2) ? pick(r, SF_ALL + 1) : 0u);
+    v |= (uint32_t)pick(r, 4) << MXCSR_RC_SHIFT;
+    v |= pick(r, 2) ? MXCSR_DAZ : 0u;
+    v |= pick(r, 2) ? MXCSR_FTZ : 0u;
+    v |= pick(r, 2) ? pick(r, SF_ALL + 1) : 0u;
+    return v;
 }
 
 /* --- an instruction --- */
@@ -167,8 +181,9 @@ static inline bool make_insn(struct rig *r, unsigned id)
 /* Of any magnitude, or as small as a length of PCMPESTRI. */
 static inline uint64_t random_number(struct rig *r)
 {
-    uint64_t v = next_random(r) >> pick(r, 64);
+    uint64_t v = next_random(r);
 
+    v >>= pick(r, 64);
     return pick(r, 3) ? v : (uint64_t)((int64_t)pick(r, 40) - 20);
 }
 
@@ -176,10 +191,11 @@ static inline void make_state(struct rig *r)
 {
     uint8_t *fx = r->host.before;
     bool aligned = insn_info[r->in.id].attrs & A_XMM_ALIGN;
+    unsigned top = pick(r, 8), codes = pick(r, 8);
 
     memset(&r->host, 0, sizeof(r->host));
     store16(fx + 0, 0x37f);
-    store16(fx + 2, (uint16_t)(pick(r, 8) << 11 | pick(r, 8) << 8));
+    store16(fx + 2, (uint16_t)(top << 11 | codes << 8));
     fx[4] = (uint8_t)pick(r, 256);
     store32(fx + 24, random_mxcsr(r));
     for (unsigned i = 0; i < 8; i++) {
