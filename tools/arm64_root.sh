@@ -11,6 +11,7 @@ set -eu
 packages="check libsubunit-dev libsubunit0
     libmpfr-dev libgmp-dev"
 cache=${COPAL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/copal}/arm64
+tree=$cache/root
 
 fail()
 {
@@ -18,8 +19,8 @@ fail()
     exit 1
 }
 
-if [ -e "$cache/root/done" ]; then
-    echo "$cache/root"
+if [ -e "$tree/done" ]; then
+    echo "$tree"
     exit 0
 fi
 
@@ -48,5 +49,5 @@ for package in "$cache"/archives/*.deb; do
 done
 rm -rf "$cache/state" "$cache/archives" "$cache"/*.bin
 touch "$cache/unpack/done"
-mv "$cache/unpack" "$cache/root"
-echo "$cache/root"
+mv "$cache/unpack" "$tree"
+echo "$tree"

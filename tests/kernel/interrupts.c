@@ -403,8 +403,6 @@ static void stack_external(void)
 
 void test_int_stacks(void)
 {
-    if (LONG)
-        return;
     group("inner stacks of interrupts", "SDM vol. 2, INT n: INTER-PRIVILEGE");
     PROGRAM(0xcd, VECTOR);
     stack_types();

@@ -345,7 +345,7 @@ enum { EFER_SCE = 1, EFER_LME = 0x100, EFER_LMA = 0x400, EFER_NXE = 0x800 };
 
 struct test {
     const char *name;
-    void (*run)(void);
+    void (*run)(void); /* NULL: not in this build */
 };
 extern const struct test tests[];
 

@@ -82,8 +82,6 @@ void test_limits(void)
     static const uint8_t segs[] = {0, 2, 3, 4, 5};
     static const uint8_t sizes[] = {1, 2, 4, 8};
 
-    if (LONG)
-        return;
     group("segment limits", "SDM vol. 3, 5.3");
     for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const struct limit_case *c = &cases[i];
@@ -111,8 +109,6 @@ void test_limits(void)
 void test_access_types(void)
 {
     group("access by type", "SDM vol. 3, 5.4.1, 5.5.1");
-    if (LONG)
-        return;
     for (unsigned n = 0; n < 16 * 2 * 2; n++) {
         unsigned type = T_S | (n & 15);
         bool write = n & 16, in_cs = n & 32, ok;
@@ -148,8 +144,6 @@ void test_access_types(void)
 
 void test_code_limits(void)
 {
-    if (LONG)
-        return;
     group("limit of the code segment", "SDM vol. 3, 5.3");
     for (unsigned room = 1; room < 12; room++) {
         gdt_set(SEL, segment(CODE_AT, room + 0xfff, T_CODE_R, 3, true, D_B));
@@ -189,10 +183,20 @@ void test_code_limits(void)
 
 /* --- stacks: 16-bit SP wraps, 32-bit ESP has its limit --- */
 
+/* A push or pop of AX or EAX at SP. */
+static void ready_stack_program(uint8_t opcode, bool wide, word sp)
+{
+    if (wide)
+        PROGRAM(opcode);
+    else
+        PROGRAM(0x66, opcode);
+    ready(3);
+    in.ss = SEL | 3;
+    in.gpr[SP] = sp;
+}
+
 void test_stack_limits(void)
 {
-    if (LONG)
-        return;
     group("stack limits", "SDM vol. 2, PUSH, POP; vol. 3, 5.3");
     for (unsigned sp = 0; sp < 8; sp++) {
         gdt_set(SEL, segment(DATA_AT, 0xffff, T_DATA_RW, 3, true, 0));
@@ -200,24 +204,12 @@ void test_stack_limits(void)
             unsigned size = wide ? 4 : 2;
             bool ok = sp == 0 || sp >= size;
 
-            if (wide)
-                PROGRAM(0x50);
-            else
-                PROGRAM(0x66, 0x50);
-            ready(3);
-            in.ss = SEL | 3;
-            in.gpr[SP] = sp;
+            ready_stack_program(0x50, wide, sp);
             CHECK_RUN(ok ? OK : SS0, "push of %u at SP %u", size, sp);
             /* IRET to a 16-bit stack leaves the upper half of ESP. */
             check(out.gpr[SP] & 0xffff, ok ? (sp - size) & 0xffff : sp,
                   "push of %u at SP %u: SP", size, sp);
-            if (wide)
-                PROGRAM(0x58);
-            else
-                PROGRAM(0x66, 0x58);
-            ready(3);
-            in.ss = SEL | 3;
-            in.gpr[SP] = 0xffff - sp;
+            ready_stack_program(0x58, wide, 0xffff - sp);
             ok = sp + 1 >= size;
             CHECK_RUN(ok ? OK : SS0, "pop of %u at SP %x", size,
                       0xffff - sp);

@@ -462,8 +462,6 @@ void test_paging_entries(void)
 
 void test_paging_pdptes(void)
 {
-    if (LONG)
-        return;
     group("paging: PDPTEs", "SDM vol. 3, 4.4.1");
     for (unsigned n = 0; n < 4 * 64; n++) {
         unsigned i = n & 3, bit = n >> 2;

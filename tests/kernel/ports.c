@@ -162,8 +162,6 @@ void test_ports(void)
 /* Virtual-8086 mode always asks the map, also with IOPL 3 (19.5.2). */
 void test_ports_v86(void)
 {
-    if (LONG)
-        return;
     group("V86: ports", "SDM vol. 3, 20.2.8");
     set_tss_limit(sizeof(tss) - 1, T_TSS32);
     code_at(CODE16_AT);

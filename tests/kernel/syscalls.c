@@ -32,6 +32,15 @@ static void ready_in(unsigned cpl, bool compat)
         in.cs = code32_sel(cpl);
 }
 
+/* SYSEXIT or SYSRET, with REX.W if wide. */
+static void set_exit_program(uint8_t opcode, bool wide)
+{
+    if (wide)
+        PROGRAM(0x48, 0x0f, opcode);
+    else
+        PROGRAM(0x0f, opcode);
+}
+
 /* --- SYSENTER (SDM vol. 2) --- */
 
 static void set_sysenter(unsigned cs)
@@ -67,10 +76,7 @@ static void check_sysexit(unsigned cpl, unsigned msr, bool wide)
     unsigned cs = (msr & 0xfffc) + (wide ? 32 : 16);
 
     set_sysenter(msr);
-    if (wide)
-        PROGRAM(0x48, 0x0f, 0x35);
-    else
-        PROGRAM(0x0f, 0x35);
+    set_exit_program(0x35, wide);
     ready(cpl);
     in.gpr[DX] = TARGET_AT;
     in.gpr[CX] = stack_top(3) - 0x40;
@@ -176,10 +182,7 @@ static void check_sysret(unsigned cpl, bool wide, bool sce)
 
     set_syscall(0);
     set_sce(sce);
-    if (wide)
-        PROGRAM(0x48, 0x0f, 0x07);
-    else
-        PROGRAM(0x0f, 0x07);
+    set_exit_program(0x07, wide);
     ready(cpl);
     in.gpr[CX] = TARGET_AT;
 #ifdef __x86_64__

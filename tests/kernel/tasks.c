@@ -165,6 +165,15 @@ static void check_access(const struct task_case *c)
     back_home();
 }
 
+/* One that every level may name, and that leads to a good task. */
+static struct task_case allowed_case(enum how how)
+{
+    return (struct task_case){
+        .how = how, .gate_dpl = 3, .tss_type = T_TSS32, .tss_dpl = 3,
+        .gate_present = true, .tss_present = true,
+    };
+}
+
 static void all_access(enum how how)
 {
     bool direct = how == JMP || how == CALL;
@@ -186,11 +195,9 @@ static void all_access(enum how how)
     }
     /* Call gates, task gates, code are others' tests when named directly. */
     for (unsigned type = 0; type < 32; type++) {
-        struct task_case c = {
-            .how = how, .gate_dpl = 3, .tss_type = type, .tss_dpl = 3,
-            .gate_present = true, .tss_present = true,
-        };
+        struct task_case c = allowed_case(how);
 
+        c.tss_type = type;
         if (type != T_TSS16 && (!direct || !(is_code(type) ||
                                              type == T_CALL16 ||
                                              type == T_CALL32 ||
@@ -205,10 +212,7 @@ static void bad_gate_selectors(enum how how)
     static const uint16_t sels[] = {0, 3, TASK_A | 4, GDT_ENTRIES * 8, 0xfffb};
 
     for (unsigned i = 0; i < sizeof(sels) / 2; i++) {
-        struct task_case c = {
-            .how = how, .gate_dpl = 3, .tss_type = T_TSS32, .tss_dpl = 3,
-            .gate_present = true, .tss_present = true,
-        };
+        struct task_case c = allowed_case(how);
         unsigned error = sels[i] & ~3u;
 
         prepare(&c);
@@ -228,10 +232,7 @@ static void limits(enum how how)
     static const uint8_t limit[] = {0, 0x2a, 0x2b, 0x66, 0x67, 0x68};
 
     for (unsigned i = 0; i < sizeof(limit); i++) {
-        struct task_case c = {
-            .how = how, .gate_dpl = 3, .tss_type = T_TSS32, .tss_dpl = 3,
-            .gate_present = true, .tss_present = true,
-        };
+        struct task_case c = allowed_case(how);
         unsigned sel = TASK_A;
 
         prepare(&c);
@@ -245,8 +246,6 @@ static void limits(enum how how)
 
 void test_task_access(void)
 {
-    if (LONG)
-        return;
     group("task switch: access", "SDM vol. 3, 7.2-7.3, table 7-1");
     for (enum how how = 0; how < HOWS; how++) {
         set_program(how);
@@ -308,11 +307,9 @@ static void check_links(enum how how)
 
 static void full_switch(enum how how, unsigned from, unsigned to)
 {
-    struct task_case c = {
-        .how = how, .cpl = from, .gate_dpl = 3, .tss_type = T_TSS32,
-        .tss_dpl = 3, .gate_present = true, .tss_present = true,
-    };
+    struct task_case c = allowed_case(how);
 
+    c.cpl = from;
     prepare(&c);
     make_task(task, to);
     task[EFLAGS] = 2 | F_CF | F_ZF | F_DF | F_AC | F_ID;
@@ -354,8 +351,6 @@ static void exception_switch(unsigned from, unsigned to)
 
 void test_task_state(void)
 {
-    if (LONG)
-        return;
     group("task switch: state", "SDM vol. 3, 7.3, table 7-2");
     for (enum how how = 0; how < HOWS; how++) {
         set_program(how);
@@ -469,8 +464,6 @@ static void return_links(void)
 
 void test_task_nesting(void)
 {
-    if (LONG)
-        return;
     group("nested tasks", "SDM vol. 3, 7.4; vol. 2, IRET");
     for (unsigned level = 0; level < 4; level++)
         nesting(level);
@@ -619,8 +612,6 @@ static void local_breakpoints(void)
 
 void test_task_faults(void)
 {
-    if (LONG)
-        return;
     group("task switch: the new task", "SDM vol. 3, table 7-1, 17.3.1.5");
     set_program(JMP);
     bad_code();
@@ -716,8 +707,6 @@ static void small_limit(void)
 
 void test_task_small(void)
 {
-    if (LONG)
-        return;
     group("16-bit TSS", "SDM vol. 3, 7.6");
     for (enum how how = 0; how < HOWS; how++)
         to_small(how);

@@ -354,6 +354,16 @@ static void check_parameters(unsigned cpl, unsigned level, unsigned count,
     check(*at16(sp + (3 + count) * size), data_sel(cpl), "parameters: SS");
 }
 
+/* A call from level 3 through a gate to nonconforming code at `level`. */
+static struct gate_case inner_call(unsigned level)
+{
+    return (struct gate_case){
+        .kind = CALL, .cpl = 3, .gate_dpl = 3, .gate_type = T_CALL32,
+        .code_type = T_CODE_R, .code_dpl = level, .code_flags = FLAT_CODE,
+        .gate_present = true, .code_present = true,
+    };
+}
+
 /* The stack of the inner level comes from the TSS: a bad one is #TS, one that
  * is not present #SS, both with its selector (SDM vol. 2, CALL: MORE-
  * PRIVILEGE). */
@@ -366,11 +376,7 @@ static void inner_stacks(void)
         unsigned sel = STACK;
         uint32_t want = !good ? EVENT(TS, sel)
                               : present ? OK : EVENT(SS_, sel);
-        struct gate_case c = {
-            .kind = CALL, .cpl = 3, .gate_dpl = 3, .gate_type = T_CALL32,
-            .code_type = T_CODE_R, .code_dpl = level, .code_flags = FLAT_CODE,
-            .gate_present = true, .code_present = true,
-        };
+        struct gate_case c = inner_call(level);
 
         set_gate(&c, 0);
         gdt_set(STACK, flat(type, dpl, present));
@@ -390,11 +396,7 @@ static void inner_stacks(void)
 static void inner_stack_selectors(void)
 {
     static const uint16_t sels[] = {0, 1, GDT_ENTRIES * 8 + 1, 0xfff9, 5};
-    struct gate_case c = {
-        .kind = CALL, .cpl = 3, .gate_dpl = 3, .gate_type = T_CALL32,
-        .code_type = T_CODE_R, .code_dpl = 1, .code_flags = FLAT_CODE,
-        .gate_present = true, .code_present = true,
-    };
+    struct gate_case c = inner_call(1);
 
     set_gate(&c, 0);
     for (unsigned i = 0; i < sizeof(sels) / 2; i++) {
@@ -411,11 +413,8 @@ static void inner_stack_selectors(void)
 /* A TSS too short for the stack of the level: #TS with TR. */
 static void short_tss(void)
 {
-    struct gate_case c = {
-        .kind = CALL, .cpl = 3, .gate_dpl = 3, .gate_type = T_CALL32,
-        .code_type = T_CODE_R, .code_dpl = 2, .code_flags = FLAT_CODE,
-        .gate_present = true, .code_present = true,
-    };
+    struct gate_case c = inner_call(2);
+
     /* SS of level 2 ends at byte 25 (SDM vol. 3, figure 7-2). */
     for (unsigned limit = 16; limit < 30; limit++) {
         uint32_t want = limit >= 25 ? OK : EVENT(TS, SEL_TSS);
@@ -434,11 +433,7 @@ static void short_tss(void)
 /* The frame must fit on the new stack: #SS with its selector. */
 static void inner_stack_room(void)
 {
-    struct gate_case c = {
-        .kind = CALL, .cpl = 3, .gate_dpl = 3, .gate_type = T_CALL32,
-        .code_type = T_CODE_R, .code_dpl = 1, .code_flags = FLAT_CODE,
-        .gate_present = true, .code_present = true,
-    };
+    struct gate_case c = inner_call(1);
 
     for (unsigned parameters = 0; parameters < 4; parameters++) {
         for (unsigned room = 0; room < 36; room += 2) {
@@ -465,8 +460,6 @@ void test_call_gate_stacks(void)
 {
     set_tss_stack(0, inner_top(0), data_sel(0));
     set_program(CALL);
-    if (LONG)
-        return;
     group("call gate parameters", "SDM vol. 3, 5.8.5");
     for (unsigned count = 0; count < 32; count++) {
         check_parameters(3, 0, count, 4);

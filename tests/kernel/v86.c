@@ -128,8 +128,6 @@ static void stack_wraps(void)
 
 void test_v86_state(void)
 {
-    if (LONG)
-        return;
     group("V86: state", "SDM vol. 3, 20.1, 20.2");
     entry();
     loads();
@@ -161,8 +159,6 @@ void test_v86_instructions(void)
 {
     uint32_t gp = EVENT(GP, 0), ud = EVENT(UD, 0);
 
-    if (LONG)
-        return;
     group("V86: instructions", "SDM vol. 3, 20.2.7; vol. 2");
     INSTRUCTION("sldt", ud, 0x0f, 0x00, 0xc0);
     INSTRUCTION("str", ud, 0x0f, 0x00, 0xc8);
@@ -341,8 +337,6 @@ static void all_if(enum if_op op, bool vme)
 
 void test_v86_interrupt_flag(void)
 {
-    if (LONG)
-        return;
     for (unsigned vme = 0; vme < 2; vme++) {
         group(vme ? "V86: IF with VME" : "V86: IF without VME",
               vme ? "SDM vol. 3, 20.3.3" : "SDM vol. 3, 20.2.7");
@@ -359,8 +353,6 @@ void test_v86_interrupt_flag(void)
  * below 3 (SDM vol. 3, 2.3, VIP; 20.3.3). */
 void test_v86_pending(void)
 {
-    if (LONG)
-        return;
     group("V86: VIP", "SDM vol. 3, 20.3.3");
     for (unsigned vme = 0; vme < 2; vme++) {
         set_vme(vme);
@@ -517,8 +509,6 @@ static void handler_levels(void)
 
 void test_v86_int(void)
 {
-    if (LONG)
-        return;
     group("V86: INT n", "SDM vol. 3, 20.3.3, table 20-2");
     for (unsigned n = 0; n < 64; n++) {
         check_int(VECTOR, n);
