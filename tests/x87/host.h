@@ -10,17 +10,7 @@
 
 #include <stdint.h>
 
-enum { HOST_GPRS = 6 };
-
-/* RAX RCX RDX R8 R9 R10: the rest hold the harness together. */
-extern const uint8_t host_gpr_number[HOST_GPRS];
-
-struct host_state {                  /* offsets are known to host_run */
-    uint8_t before[512], after[512]; /* FXSAVE images */
-    uint64_t gpr[HOST_GPRS];
-    uint64_t pointer; /* RSI and RDI: the memory operand */
-    uint64_t flags;   /* after */
-} __attribute__((aligned(64)));
+#include "tests/unit/cpu/simd_image.h"
 
 /* Once, before anything is run. */
 void host_catch_exceptions(void);

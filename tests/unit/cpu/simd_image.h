@@ -1,7 +1,7 @@
 #ifndef TESTS_UNIT_CPU_SIMD_IMAGE_H
 #define TESTS_UNIT_CPU_SIMD_IMAGE_H
 
-/* The state that an MMX or SSE instruction works on, before and after. */
+/* The state that an x87, MMX or SSE instruction works on, before and after. */
 
 #include <stdint.h>
 
@@ -11,11 +11,11 @@ enum { HOST_GPRS = 6, HOST_MEMORY = 64 };
  * together. */
 static const uint8_t host_gpr_number[HOST_GPRS] = {0, 1, 2, 8, 9, 10};
 
-struct host_state {                  /* offsets are known to host_run */
+struct host_state {                  /* offsets are known to HOST_RUN */
     uint8_t before[512], after[512]; /* FXSAVE images */
     uint64_t gpr[HOST_GPRS];
     uint64_t pointer; /* RSI and RDI: the memory operand */
-    uint64_t flags;
+    uint64_t flags;   /* after */
 } __attribute__((aligned(64)));
 
 #endif

@@ -28,6 +28,7 @@
 #include "cpu/interp.h"
 #include "cpu/simd_fp.h"
 #include "tests/unit/cpu/avx_host.h"
+#include "tests/unit/cpu/host_rows.h"
 #include "tests/unit/cpu/simd_board.h"
 
 enum {
@@ -38,10 +39,7 @@ enum {
 };
 
 /* Rows that differ between makers of processors. */
-static const struct {
-    uint16_t id;
-    const char *why;
-} skipped[] = {
+static const struct skipped_row skipped[] = {
     {I_VLDMXCSR_Md, "not every value is allowed: test_simd_state"},
     {I_VRCPPS_VxWx, "approximation: test_softfloat"},
     {I_VRCPSS_VdHdWd, "approximation: test_softfloat"},
@@ -78,7 +76,7 @@ struct rig {
     struct insn in;
     unsigned offset; /* of the memory operand in memory */
     uint64_t random;
-    unsigned long traps, in_memory; /* cases that trapped, that used memory */
+    struct tally tally;
 };
 
 static uint8_t *guest_memory(const struct rig *r)
@@ -309,16 +307,13 @@ static const char *compare_registers(const struct rig *r, const uint8_t *host)
 
 static const char *compare_rest(struct rig *r)
 {
-    const struct cpu *cpu = r->cpu;
-    bool flags = insn_info[r->in.id].flags != FLAGROW_NONE;
+    const char *what;
 
-    if (cpu->mxcsr != r->host.mxcsr_after)
+    if (r->cpu->mxcsr != r->host.mxcsr_after)
         return "MXCSR";
-    for (unsigned i = 0; i < HOST_GPRS; i++)
-        if (cpu->gpr[host_gpr_number[i]] != r->host.gpr[i])
-            return "a general register";
-    if (flags && aflags_to_eflags(cpu->aflags) != (r->host.flags & FLAGS_ARITH))
-        return "EFLAGS";
+    what = compare_general(r->cpu, &r->in, r->host.gpr, r->host.flags);
+    if (what)
+        return what;
     if (memcmp(guest_memory(r), r->memory, MEMORY) != 0)
         return "memory";
     return compare_registers(r, r->host.after[0]);
@@ -327,11 +322,9 @@ static const char *compare_rest(struct rig *r)
 /* After a trap only MXCSR has changed: nothing was written. */
 static const char *compare_trap(const struct rig *r)
 {
-    if (r->cpu->exc.vector != EXC_XM)
-        return "the exception";
-    if (r->cpu->mxcsr != host_trapped)
-        return "MXCSR in the trap";
-    return compare_registers(r, r->host.before[0]);
+    const char *what = compare_exception(r->cpu);
+
+    return what ? what : compare_registers(r, r->host.before[0]);
 }
 
 static bool in_memory(const struct insn *in)
@@ -349,8 +342,8 @@ static const char *run_both(struct rig *r)
     load_guest(r);
     done = run_guest(r) == SIMD_DONE;
     run_host(r);
-    r->in_memory += in_memory(&r->in);
-    r->traps += host_trapped != 0;
+    r->tally.in_memory += in_memory(&r->in);
+    r->tally.traps += host_trapped != 0;
     if (done != !host_trapped)
         return "trap";
     return done ? compare_rest(r) : compare_trap(r);
@@ -366,11 +359,7 @@ static void print_vector(const char *label, const void *bytes)
 
 static void print_case(const struct rig *r, const char *what)
 {
-    printf("%s:", insn_info[r->in.id].id);
-    for (unsigned i = 0; i < r->in.len; i++)
-        printf(" %02x", r->in.bytes[i]);
-    printf(": %s differs; MXCSR %04x -> %04x, host %04x trap %04x\n", what,
-           r->host.mxcsr, r->cpu->mxcsr, r->host.mxcsr_after, host_trapped);
+    print_difference(r->cpu, &r->in, what, r->host.mxcsr, r->host.mxcsr_after);
     for (unsigned i = 0; i < INSN_OPERANDS; i++) {
         unsigned reg = r->in.op[i].reg & 15;
 
@@ -384,7 +373,7 @@ static void print_case(const struct rig *r, const char *what)
 }
 
 /* Runs the row ROUNDS times, or until it fails; 0: it never ran. */
-static unsigned run_row(struct rig *r, unsigned id, unsigned *failures)
+static unsigned run_row(struct rig *r, unsigned id)
 {
     unsigned count = 0;
 
@@ -398,7 +387,7 @@ static unsigned run_row(struct rig *r, unsigned id, unsigned *failures)
         what = run_both(r);
         if (what) {
             print_case(r, what);
-            (*failures)++;
+            r->tally.failures++;
             break;
         }
     }
@@ -411,7 +400,7 @@ static struct rig *rig_new(uint64_t seed)
 
     ck_assert_ptr_nonnull(r);
     memset(r, 0, sizeof(*r));
-    r->random = seed;
+    r->random = seed | 1;
     r->board = simd_board_new();
     r->cpu = &r->board->cpu;
     r->features = host_features();
@@ -431,56 +420,28 @@ static void rig_free(struct rig *r)
 
 static const char *why_skipped(const struct rig *r, unsigned id)
 {
+    const char *why = why_listed(skipped, array_len(skipped), id);
     unsigned feature = insn_info[id].feature;
 
-    for (size_t i = 0; i < array_len(skipped); i++)
-        if (skipped[i].id == id)
-            return skipped[i].why;
-    if (feature_set_has(&r->features, feature))
-        return NULL;
+    if (why || feature_set_has(&r->features, feature))
+        return why;
     if (feature == FEAT_AVXVNNI && r->evex_vnni)
         return NULL;
     return "the host does not have it";
-}
-
-/* COPAL_TEST_SEED, or always the same. */
-static uint64_t test_seed(void)
-{
-    const char *text = getenv("COPAL_TEST_SEED");
-
-    return text ? strtoull(text, NULL, 0) | 1 : 0x9e3779b97f4a7c15;
 }
 
 START_TEST(every_row_does_what_the_host_does)
 {
     uint64_t seed = test_seed();
     struct rig *r = rig_new(seed);
-    unsigned long cases = 0, rows = 0;
-    unsigned failures = 0;
+    struct tally tally;
 
-    for (unsigned id = 0; id < INSN_COUNT; id++) {
-        unsigned count;
-
-        if (!(insn_info[id].attrs & A_AVX))
-            continue;
-        if (why_skipped(r, id)) {
-            printf("skipped %s: %s\n", insn_info[id].id, why_skipped(r, id));
-            continue;
-        }
-        count = run_row(r, id, &failures);
-        if (count == 0) {
-            printf("%s: no encoding found\n", insn_info[id].id);
-            failures++;
-        }
-        cases += count;
-        rows++;
-    }
-    printf("avx: %lu rows, %lu cases, of which %lu with memory and %lu that "
-           "trapped; seed %llx\n",
-           rows, cases, r->in_memory, r->traps, (unsigned long long)seed);
+    for (unsigned id = 0; id < INSN_COUNT; id++)
+        if (insn_info[id].attrs & A_AVX && !row_skipped(id, why_skipped(r, id)))
+            tally_row(&r->tally, id, run_row(r, id));
+    tally = r->tally;
     rig_free(r);
-    ck_assert_uint_eq(failures, 0);
-    ck_assert_uint_gt(rows, 0);
+    tally_check(&tally, "avx", seed);
 }
 END_TEST
 

@@ -37,6 +37,24 @@ static uint32_t word(const char *model, uint32_t leaf, unsigned reg)
     return l.r[reg];
 }
 
+struct known_word {
+    const char *model;
+    uint32_t leaf;
+    unsigned reg;
+    uint32_t value;
+};
+
+static void check_words(const struct known_word *words, size_t count)
+{
+    for (const struct known_word *w = words; w < words + count; w++) {
+        uint32_t value = word(w->model, w->leaf, w->reg);
+
+        ck_assert_msg(value == w->value,
+                      "%s, leaf %#x, register %u: %#x, not %#x", w->model,
+                      w->leaf, w->reg, value, w->value);
+    }
+}
+
 START_TEST(models_have_all_that_their_features_need)
 {
     for (const struct cpu_model *m = cpu_models; m->name; m++) {
@@ -92,32 +110,40 @@ END_TEST
 
 START_TEST(signatures_are_those_of_the_processors)
 {
-    ck_assert_uint_eq(word("486", 1, EAX), 0x480);
-    ck_assert_uint_eq(word("pentium", 1, EAX), 0x52c);
-    ck_assert_uint_eq(word("pentium-mmx", 1, EAX), 0x543);
-    ck_assert_uint_eq(word("pentium2", 1, EAX), 0x652);
-    ck_assert_uint_eq(word("pentium3", 1, EAX), 0x683);
-    ck_assert_uint_eq(word("k6-2", 1, EAX), 0x58c);
-    ck_assert_uint_eq(word("athlon", 1, EAX), 0x642);
-    ck_assert_uint_eq(word("core2", 1, EAX), 0x6fb);
-    ck_assert_uint_eq(word("nehalem", 1, EAX), 0x106a3);
-    ck_assert_uint_eq(word("haswell", 1, EAX), 0x306c4);
-    ck_assert_uint_eq(word("epyc", 1, EAX), 0x800f12);
+    static const struct known_word words[] = {
+        {"486", 1, EAX, 0x480},
+        {"pentium", 1, EAX, 0x52c},
+        {"pentium-mmx", 1, EAX, 0x543},
+        {"pentium2", 1, EAX, 0x652},
+        {"pentium3", 1, EAX, 0x683},
+        {"k6-2", 1, EAX, 0x58c},
+        {"athlon", 1, EAX, 0x642},
+        {"core2", 1, EAX, 0x6fb},
+        {"nehalem", 1, EAX, 0x106a3},
+        {"haswell", 1, EAX, 0x306c4},
+        {"epyc", 1, EAX, 0x800f12},
+    };
+
+    check_words(words, array_len(words));
 }
 END_TEST
 
 START_TEST(feature_words_are_those_of_the_processors)
 {
-    ck_assert_uint_eq(word("486", 1, EDX), 0x3);
-    ck_assert_uint_eq(word("pentium", 1, EDX), 0x1bf);
-    ck_assert_uint_eq(word("pentium-mmx", 1, EDX), 0x8001bf);
-    ck_assert_uint_eq(word("pentium2", 1, EDX), 0x183fbff);
-    ck_assert_uint_eq(word("pentium3", 1, EDX), 0x383fbff);
-    ck_assert_uint_eq(word("k6-2", 1, EDX), 0x8021bf);
-    ck_assert_uint_eq(word("k6-2", 0x80000001, EDX), 0x808029bf);
-    ck_assert_uint_eq(word("athlon", 1, EDX), 0x183fbff);
-    ck_assert_uint_eq(word("athlon", 0x80000001, EDX), 0xc1c3fbff);
-    ck_assert_uint_eq(word("athlon", 1, ECX), 0);
+    static const struct known_word words[] = {
+        {"486", 1, EDX, 0x3},
+        {"pentium", 1, EDX, 0x1bf},
+        {"pentium-mmx", 1, EDX, 0x8001bf},
+        {"pentium2", 1, EDX, 0x183fbff},
+        {"pentium3", 1, EDX, 0x383fbff},
+        {"k6-2", 1, EDX, 0x8021bf},
+        {"k6-2", 0x80000001, EDX, 0x808029bf},
+        {"athlon", 1, EDX, 0x183fbff},
+        {"athlon", 0x80000001, EDX, 0xc1c3fbff},
+        {"athlon", 1, ECX, 0},
+    };
+
+    check_words(words, array_len(words));
 }
 END_TEST
 
@@ -141,11 +167,15 @@ END_TEST
 
 START_TEST(leaves_past_the_end_differ_by_vendor)
 {
-    ck_assert_uint_eq(word("epyc", 0x40000000, EAX), 0);
-    ck_assert_uint_eq(word("pentium3", 0x80000000, EDX), 0x0c040882);
-    ck_assert_uint_eq(word("max", 0x80000000, EAX), 0x80000008);
-    ck_assert_uint_eq(word("max", 7, EAX), 1);
-    ck_assert_uint_eq(word("haswell", 7, EAX), 0);
+    static const struct known_word words[] = {
+        {"epyc", 0x40000000, EAX, 0},
+        {"pentium3", 0x80000000, EDX, 0x0c040882},
+        {"max", 0x80000000, EAX, 0x80000008},
+        {"max", 7, EAX, 1},
+        {"haswell", 7, EAX, 0},
+    };
+
+    check_words(words, array_len(words));
 }
 END_TEST
 

@@ -1,11 +1,12 @@
 /*
- * Every row of isa/vector.def, and of the files it includes, against the processor that the test runs on.
+ * Every row of isa/vector.def, and of the files it includes, against the
+ * processor that the test runs on.
  *
  * For each row, random cases of it (simd_rig.h) are decoded, run by our body,
- * and run by the host on the same state: all XMM and
- * x87 registers, TOP and tags, MXCSR with its flags, the general registers,
- * the arithmetic flags of comparisons, and memory must come out the same.
- * Some rounds run with exceptions unmasked: then it must trap in both.
+ * and run by the host on the same state: all XMM and x87 registers, TOP and
+ * tags, MXCSR with its flags, the general registers, the arithmetic flags of
+ * comparisons, and memory must come out the same.  Some rounds run with
+ * exceptions unmasked: then it must trap in both.
  */
 
 /* With GNU extensions, <signal.h> has names such as REG_RIP that are also
@@ -22,6 +23,7 @@
 
 #include "base/hostmem.h"
 #include "tests/unit/cpu/avx_host.h"
+#include "tests/unit/cpu/host_rows.h"
 #include "tests/unit/cpu/simd_rig.h"
 
 enum { ROUNDS = 3000 };
@@ -29,14 +31,11 @@ enum { ROUNDS = 3000 };
 struct native {
     struct rig rig;
     struct hostmem code;
-    unsigned long traps, in_memory; /* cases that trapped, that used memory */
+    struct tally tally;
 };
 
 /* Rows that are tested elsewhere. */
-static const struct {
-    uint16_t id;
-    const char *why;
-} skipped[] = {
+static const struct skipped_row skipped[] = {
     {I_FXSAVE_M, "state image: test_simd_state"},
     {I_FXRSTOR_M, "state image: test_simd_state"},
     {I_LDMXCSR_Md, "not every value is allowed: test_simd_state"},
@@ -78,16 +77,13 @@ static const char *compare_vectors(const struct rig *r)
 
 static const char *compare_rest(struct rig *r)
 {
-    const struct cpu *cpu = r->cpu;
-    bool flags = insn_info[r->in.id].flags != FLAGROW_NONE;
+    const char *what;
 
-    if (cpu->mxcsr != load32(r->host.after + 24))
+    if (r->cpu->mxcsr != load32(r->host.after + 24))
         return "MXCSR";
-    for (unsigned i = 0; i < HOST_GPRS; i++)
-        if (cpu->gpr[host_gpr_number[i]] != r->host.gpr[i])
-            return "a general register";
-    if (flags && aflags_to_eflags(cpu->aflags) != (r->host.flags & FLAGS_ARITH))
-        return "EFLAGS";
+    what = compare_general(r->cpu, &r->in, r->host.gpr, r->host.flags);
+    if (what)
+        return what;
     if (memcmp(guest_memory(r), r->memory, HOST_MEMORY) != 0)
         return "memory";
     return NULL;
@@ -97,11 +93,10 @@ static const char *compare_rest(struct rig *r)
 static const char *compare_trap(const struct rig *r)
 {
     const uint8_t *fx = r->host.before;
+    const char *what = compare_exception(r->cpu);
 
-    if (r->cpu->exc.vector != EXC_XM)
-        return "the exception";
-    if (r->cpu->mxcsr != host_trapped)
-        return "MXCSR in the trap";
+    if (what)
+        return what;
     for (unsigned i = 0; i < 16; i++)
         if (memcmp(&r->cpu->xmm[i], fx + FX_XMM + 16 * i, 16) != 0)
             return "an XMM register: it trapped";
@@ -121,8 +116,8 @@ static const char *run_both(struct native *n)
 
     done = simd_run(r->board, &r->in) == SIMD_DONE;
     run_host(n);
-    n->in_memory += in_memory(&r->in);
-    n->traps += host_trapped != 0;
+    n->tally.in_memory += in_memory(&r->in);
+    n->tally.traps += host_trapped != 0;
     if (done != !host_trapped)
         return "trap";
     if (!done)
@@ -133,12 +128,8 @@ static const char *run_both(struct native *n)
 
 static void print_case(const struct rig *r, const char *what)
 {
-    printf("%s:", insn_info[r->in.id].id);
-    for (unsigned i = 0; i < r->in.len; i++)
-        printf(" %02x", r->in.bytes[i]);
-    printf(": %s differs; MXCSR %04x -> %04x, host %04x trap %04x\n", what,
-           load32(r->host.before + 24), r->cpu->mxcsr,
-           load32(r->host.after + 24), host_trapped);
+    print_difference(r->cpu, &r->in, what, load32(r->host.before + 24),
+                     load32(r->host.after + 24));
     for (unsigned i = 0; i < 2; i++) {
         unsigned reg = r->in.op[i].reg & 15;
         const uint8_t *before = r->host.before + FX_XMM + 16 * reg;
@@ -154,7 +145,7 @@ static void print_case(const struct rig *r, const char *what)
 }
 
 /* Runs the row ROUNDS times, or until it fails; 0: it never ran. */
-static unsigned run_row(struct native *n, unsigned id, unsigned *failures)
+static unsigned run_row(struct native *n, unsigned id)
 {
     unsigned count = 0;
 
@@ -164,7 +155,7 @@ static unsigned run_row(struct native *n, unsigned id, unsigned *failures)
         count++;
         if (what) {
             print_case(&n->rig, what);
-            (*failures)++;
+            n->tally.failures++;
             break;
         }
     }
@@ -200,51 +191,26 @@ static bool host_has(unsigned feature)
 
 static const char *why_skipped(unsigned id)
 {
-    for (size_t i = 0; i < array_len(skipped); i++)
-        if (skipped[i].id == id)
-            return skipped[i].why;
-    return host_has(insn_info[id].feature) ? NULL : "the host lacks it";
-}
+    const char *why = why_listed(skipped, array_len(skipped), id);
 
-/* COPAL_TEST_SEED, or always the same. */
-static uint64_t test_seed(void)
-{
-    const char *text = getenv("COPAL_TEST_SEED");
-
-    return text ? strtoull(text, NULL, 0) : RIG_SEED;
+    return why || host_has(insn_info[id].feature) ? why : "the host lacks it";
 }
 
 START_TEST(every_row_does_what_the_host_does)
 {
     uint64_t seed = test_seed();
     struct native *n = native_new();
-    unsigned long cases = 0, rows = 0;
-    unsigned failures = 0;
+    struct tally tally;
 
     for (unsigned id = 0; id < INSN_COUNT; id++) {
-        unsigned count;
-
-        if (!simd_bodies[id])
+        if (!simd_bodies[id] || row_skipped(id, why_skipped(id)))
             continue;
-        if (why_skipped(id)) {
-            printf("skipped %s: %s\n", insn_info[id].id, why_skipped(id));
-            continue;
-        }
         rig_begin_row(&n->rig, seed, id);
-        count = run_row(n, id, &failures);
-        if (count == 0) {
-            printf("%s: no encoding found\n", insn_info[id].id);
-            failures++;
-        }
-        cases += count;
-        rows++;
+        tally_row(&n->tally, id, run_row(n, id));
     }
-    printf("simd: %lu rows, %lu cases, of which %lu with memory and %lu that "
-           "trapped; seed %llx\n",
-           rows, cases, n->in_memory, n->traps, (unsigned long long)seed);
+    tally = n->tally;
     native_free(n);
-    ck_assert_uint_eq(failures, 0);
-    ck_assert_uint_gt(rows, 0);
+    tally_check(&tally, "simd", seed);
 }
 END_TEST
 

@@ -2,25 +2,35 @@
 #define TESTS_UNIT_JIT_ENGINES_H
 
 /*
- * A box (tests/unit/cpu/box.h) under either engine, and a pen that writes
- * guest code into it.
+ * A box (tests/unit/cpu/box.h) under either engine, in what two boxes differ,
+ * and a pen that writes guest code into one.
  */
+
+#include <stdio.h>
 
 #include "jit/jit.h"
 #include "tests/unit/cpu/box.h"
 
 enum engine_kind { BY_INTERP, BY_JIT, ENGINE_KINDS };
 
-/* Gives the box the JIT; code_size as in struct jit_options. */
-static inline struct box *engines_jit(struct box *b, uint32_t code_size)
+/* Gives the box the JIT. */
+static inline struct box *engines_jit_with(struct box *b,
+                                           const struct jit_options *options)
 {
-    const struct jit_options options = {.count = true, .code_size = code_size};
-    struct engine *jit = jit_new(&b->cpu, &options);
+    struct engine *jit = jit_new(&b->cpu, options);
 
     ck_assert_ptr_nonnull(jit);
     b->engine->destroy(b->engine);
     b->engine = jit;
     return b;
+}
+
+/* code_size as in struct jit_options. */
+static inline struct box *engines_jit(struct box *b, uint32_t code_size)
+{
+    const struct jit_options options = {.count = true, .code_size = code_size};
+
+    return engines_jit_with(b, &options);
 }
 
 static inline struct box *engines_box(struct box *b, enum engine_kind kind)
@@ -38,6 +48,39 @@ static inline void engines_enable_sse(struct cpu *cpu)
 {
     cpu->cr4 |= CR4_OSFXSR | CR4_OSXMMEXCPT;
     ck_assert(cpu_state_loaded(cpu));
+}
+
+/* The name of the first thing that differs, or NULL. */
+static inline const char *engines_difference(struct box *a, struct box *b)
+{
+    if (a->cpu.rip != b->cpu.rip)
+        return "rip";
+    if (memcmp(a->cpu.gpr, b->cpu.gpr, sizeof(a->cpu.gpr)))
+        return "gpr";
+    if (cpu_eflags(&a->cpu) != cpu_eflags(&b->cpu))
+        return "eflags";
+    if (memcmp(a->cpu.xmm, b->cpu.xmm, sizeof(a->cpu.xmm)))
+        return "xmm";
+    if (a->cpu.mxcsr != b->cpu.mxcsr)
+        return "mxcsr";
+    if (memcmp(&a->cpu.fpu, &b->cpu.fpu, sizeof(a->cpu.fpu)))
+        return "x87";
+    if (memcmp(box_at(a, 0), box_at(b, 0), BOX_RAM))
+        return "memory";
+    return NULL;
+}
+
+/* The first bytes that differ. */
+static inline void engines_print_memory(struct box *interp, struct box *jit)
+{
+    for (unsigned at = 0, shown = 0; at < BOX_RAM && shown < 16; at++) {
+        const uint8_t *a = box_at(interp, at), *b = box_at(jit, at);
+
+        if (*a == *b)
+            continue;
+        printf("memory %x: interp %02x jit %02x\n", at, *a, *b);
+        shown++;
+    }
 }
 
 struct pen {

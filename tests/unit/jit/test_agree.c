@@ -9,19 +9,11 @@
 
 #include "cpu/decode.h"
 #include "cpu/disasm.h"
-#include "jit/jit.h"
-#include "tests/unit/cpu/box.h"
+#include "tests/unit/jit/engines.h"
+#include "tests/unit/random.h"
 #include "tests/unit/suite.h"
 
 enum { PROGRAM = 24, ROUNDS = 4000, DATA = 0x20000, DATA_SIZE = 0x2000 };
-
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state * 0x2545f4914f6cdd1d;
-}
 
 static uint64_t random_value(uint64_t *seed)
 {
@@ -90,18 +82,6 @@ static void fill(struct box *b, uint64_t seed)
     memset(at, 0x90, 64);
 }
 
-/* With stats, its code counts, which must change nothing. */
-static struct box *with_jit(struct box *b, bool stats)
-{
-    struct engine *jit =
-        jit_new(&b->cpu, &(struct jit_options){.count = true, .stats = stats});
-
-    ck_assert_ptr_nonnull(jit);
-    b->engine->destroy(b->engine);
-    b->engine = jit;
-    return b;
-}
-
 static void print_state(const char *who, const struct box *b)
 {
     printf("%s rip=%llx eflags=%x stats interp=%llu jit=%llu\n", who,
@@ -113,7 +93,8 @@ static void print_state(const char *who, const struct box *b)
                r % 4 == 3 ? "\n" : "");
 }
 
-static void print_program(struct box *b, uint64_t seed, struct box *(*make)(void))
+static void print_program(struct box *b, uint64_t seed,
+                          struct box *(*make)(void))
 {
     struct box *fresh = make();
     uint8_t *at;
@@ -135,59 +116,23 @@ static void print_program(struct box *b, uint64_t seed, struct box *(*make)(void
     box_free(fresh);
 }
 
-static const char *difference(struct box *a, struct box *b)
-{
-    if (a->cpu.rip != b->cpu.rip)
-        return "rip";
-    if (memcmp(a->cpu.gpr, b->cpu.gpr, sizeof(a->cpu.gpr)))
-        return "gpr";
-    if (cpu_eflags(&a->cpu) != cpu_eflags(&b->cpu))
-        return "eflags";
-    if (memcmp(a->cpu.xmm, b->cpu.xmm, sizeof(a->cpu.xmm)))
-        return "xmm";
-    if (a->cpu.mxcsr != b->cpu.mxcsr)
-        return "mxcsr";
-    if (memcmp(&a->cpu.fpu, &b->cpu.fpu, sizeof(a->cpu.fpu)))
-        return "x87";
-    if (memcmp(box_at(a, 0), box_at(b, 0), BOX_RAM))
-        return "memory";
-    return NULL;
-}
-
-/* The first bytes that differ. */
-static void print_memory(struct box *a, struct box *b)
-{
-    for (unsigned at = 0, shown = 0; at < BOX_RAM && shown < 8; at++) {
-        if (*box_at(a, at) == *box_at(b, at))
-            continue;
-        printf("memory %x: interp %02x jit %02x\n", at, *box_at(a, at),
-               *box_at(b, at));
-        shown++;
-    }
-}
-
-static uint64_t setting(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-
-    return text ? strtoull(text, NULL, 0) : otherwise;
-}
-
 /* Both run `length` instructions of the program of this seed. */
 static const char *compare(struct box *(*make)(void), uint64_t seed,
                            uint64_t length, bool print)
 {
-    struct box *a = make(), *b = with_jit(make(), seed & 1);
+    /* With stats, its code counts, which must change nothing. */
+    const struct jit_options options = {.count = true, .stats = seed & 1};
+    struct box *a = make(), *b = engines_jit_with(make(), &options);
     const char *what;
 
     fill(a, seed);
     fill(b, seed);
     a->engine->run(a->engine, &a->cpu, length);
     b->engine->run(b->engine, &b->cpu, length);
-    what = difference(a, b);
+    what = engines_difference(a, b);
     if (print && what) {
         print_program(a, seed, make);
-        print_memory(a, b);
+        engines_print_memory(a, b);
         print_state("interp", a);
         print_state("jit   ", b);
     }
@@ -216,10 +161,10 @@ START_TEST(test_engines_agree_on_random_programs)
 {
     static struct box *(*const makers[])(void) = {box_new, box_new_32,
                                                   box_new_long};
-    uint64_t seed = setting("COPAL_SEED", 20261121);
-    uint64_t rounds = setting("COPAL_ROUNDS", ROUNDS);
+    uint64_t seed = random_setting("COPAL_SEED", 20261121);
+    uint64_t rounds = random_setting("COPAL_ROUNDS", ROUNDS);
 
-    uint64_t one = setting("COPAL_PROGRAM", 0);
+    uint64_t one = random_setting("COPAL_PROGRAM", 0);
 
     for (unsigned i = 0; one && i < 3; i++)
         compare_or_fail(makers[i], i, one);

@@ -9,8 +9,8 @@
 
 #include "cpu/decode.h"
 #include "cpu/disasm.h"
-#include "jit/jit.h"
-#include "tests/unit/cpu/box.h"
+#include "tests/unit/jit/engines.h"
+#include "tests/unit/random.h"
 #include "tests/unit/suite.h"
 
 enum {
@@ -20,21 +20,6 @@ enum {
     DATA = 0x20000,
     DATA_SIZE = 0x1000
 };
-
-static uint64_t next_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state * 0x2545f4914f6cdd1d;
-}
-
-static uint64_t setting(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-
-    return text ? strtoull(text, NULL, 0) : otherwise;
-}
 
 /* --- numbers --- */
 
@@ -261,35 +246,6 @@ static void fill(struct box *b, uint64_t seed, uint64_t length)
 
 /* --- comparison --- */
 
-static struct box *with_jit(struct box *b)
-{
-    struct engine *jit = jit_new(&b->cpu, &(struct jit_options){.count = true});
-
-    ck_assert_ptr_nonnull(jit);
-    b->engine->destroy(b->engine);
-    b->engine = jit;
-    return b;
-}
-
-static const char *difference(struct box *a, struct box *b)
-{
-    if (a->cpu.rip != b->cpu.rip)
-        return "rip";
-    if (memcmp(a->cpu.gpr, b->cpu.gpr, sizeof(a->cpu.gpr)))
-        return "gpr";
-    if (cpu_eflags(&a->cpu) != cpu_eflags(&b->cpu))
-        return "eflags";
-    if (memcmp(a->cpu.xmm, b->cpu.xmm, sizeof(a->cpu.xmm)))
-        return "xmm";
-    if (a->cpu.mxcsr != b->cpu.mxcsr)
-        return "mxcsr";
-    if (memcmp(&a->cpu.fpu, &b->cpu.fpu, sizeof(a->cpu.fpu)))
-        return "x87";
-    if (memcmp(box_at(a, 0), box_at(b, 0), BOX_RAM))
-        return "memory";
-    return NULL;
-}
-
 static void print_fpu(const char *who, const struct cpu *cpu)
 {
     const struct fpu *f = &cpu->fpu;
@@ -322,10 +278,7 @@ static void print_state(struct box *a, struct box *b)
             printf("gpr%u interp %016llx jit %016llx\n", k,
                    (unsigned long long)x->gpr[k],
                    (unsigned long long)y->gpr[k]);
-    for (unsigned at = 0, shown = 0; at < BOX_RAM && shown < 16; at++)
-        if (*box_at(a, at) != *box_at(b, at) && ++shown)
-            printf("memory %x: interp %02x jit %02x\n", at, *box_at(a, at),
-                   *box_at(b, at));
+    engines_print_memory(a, b);
 }
 
 static void print_program(const struct box *made, uint64_t length)
@@ -348,7 +301,7 @@ static void print_program(const struct box *made, uint64_t length)
 static const char *compare(struct box *(*make)(void), uint64_t seed,
                            uint64_t length, bool print, uint64_t *done)
 {
-    struct box *a = make(), *b = with_jit(make());
+    struct box *a = make(), *b = engines_jit(make(), 0);
     const char *what;
 
     fill(a, seed, length);
@@ -357,7 +310,7 @@ static const char *compare(struct box *(*make)(void), uint64_t seed,
         print_program(a, length);
     a->engine->run(a->engine, &a->cpu, BUDGET);
     b->engine->run(b->engine, &b->cpu, BUDGET);
-    what = difference(a, b);
+    what = engines_difference(a, b);
     *done += b->stats.insn_jit;
     if (print && what)
         print_state(a, b);
@@ -385,9 +338,9 @@ static void compare_or_fail(struct box *(*make)(void), unsigned mode,
 START_TEST(test_engines_agree_on_vector_programs)
 {
     static struct box *(*const makers[])(void) = {box_new_32, box_new_long};
-    uint64_t seed = setting("COPAL_SEED", 20261122);
-    uint64_t rounds = setting("COPAL_ROUNDS", ROUNDS);
-    uint64_t one = setting("COPAL_PROGRAM", 0), done = 0;
+    uint64_t seed = random_setting("COPAL_SEED", 20261122);
+    uint64_t rounds = random_setting("COPAL_ROUNDS", ROUNDS);
+    uint64_t one = random_setting("COPAL_PROGRAM", 0), done = 0;
 
     for (unsigned i = 0; one && i < 2; i++)
         compare_or_fail(makers[i], i, one, &done);
