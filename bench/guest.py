@@ -103,7 +103,7 @@ class Side:
 def build(folder):
     sources = [HERE / "guest" / (name + ".c")
                for name in ("main", "integer", "memory", "float", "system",
-                            "extension")]
+                            "extension", "sha256")]
     subprocess.run(["gcc", *CFLAGS, "-o", folder / "bench", *sources],
                    check=True)
     subprocess.run(["gcc", *CFLAGS, "-nostdlib", "-o", folder / "tiny",

@@ -63,6 +63,9 @@ struct jit_frame {
      * after it; and what that instruction wrote to, as it was. */
     uint32_t mxcsr_now, mxcsr_new;
     uint64_t undo[4];
+    struct { /* 32 bytes of each are a vector register's */
+        uint64_t index[4], mask[4], loaded[4];
+    } gather;
     uint64_t x87_ip;   /* what FIP, FCS and FOP follow from (x86_64/x87.c) */
     uint64_t spill[FRAME_SPILLS];
     uint64_t counted[FRAME_COUNTS];

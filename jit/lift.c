@@ -331,7 +331,8 @@ static VAL lea(CX *cx, unsigned n, struct mem m)
                                     .imm = m.disp});
 }
 
-/* The memory operand's offset, not yet cut to the address size. */
+/* The memory operand's offset, not yet cut to the address size, and without an
+ * index that is a vector. */
 static struct mem operand_mem(CX *cx, const struct insn *in)
 {
     struct mem m = {IR_NONE, IR_NONE, in->scale, IR_NO_HINT, in->disp};
@@ -342,7 +343,7 @@ static struct mem operand_mem(CX *cx, const struct insn *in)
                            (uint64_t)in->disp);
     else if (in->base != REG_NONE)
         m.base = lift_reg(cx, in->base, n), m.slot = in->base;
-    if (in->index != REG_NONE)
+    if (in->index != REG_NONE && !in->vsib)
         m.index = lift_reg(cx, in->index, n);
     return m;
 }
@@ -638,7 +639,9 @@ PRIM void lift_vector(CX *cx, const struct insn *in, cpu_op *op)
                      (attrs & A_SSE ? MODE_NO_SSE : 0u) |
                      (attrs & A_MMX ? MODE_NO_FPU : 0u);
 
-    if (cx->b->mode & traps || !is_native(cx, in))
+    /* Segments with limits have them for each element that is gathered. */
+    if (cx->b->mode & traps || !is_native(cx, in) ||
+        (in->vsib && !seg_is_flat(cx, in->seg)))
         call_c(cx, in, op);
     else
         native(cx, in, IR_VECTOR);

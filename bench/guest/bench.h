@@ -25,6 +25,7 @@ extern const struct row memory_rows[];
 extern const struct row float_rows[];
 extern const struct row system_rows[];
 extern const struct row extension_rows[];
+extern const struct row sha256_rows[];
 
 /* Pseudo-random numbers: xorshift64, never 0 for a state that is not 0. */
 static inline uint64_t xorshift(uint64_t x)

@@ -14,9 +14,9 @@
 
 #include "bench.h"
 
-static const struct row *const tables[] = {integer_rows, memory_rows,
-                                           float_rows, system_rows,
-                                           extension_rows};
+static const struct row *const tables[] = {integer_rows,   memory_rows,
+                                           float_rows,     system_rows,
+                                           extension_rows, sha256_rows};
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
 
 static const struct row *find_row(const char *name)

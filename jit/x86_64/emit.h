@@ -4,7 +4,7 @@
 /*
  * The x86-64 backend's state while it emits one block, and its parts:
  * alloc.c (where values are), flags.c, alu.c, memory.c, exits.c, vector.c,
- * thunks.c, target.c.
+ * gather.c, x87.c, thunks.c, host.c, target.c.
  *
  * Registers.  RBP: struct cpu.  R15: the MMU's bank.  RSP: the host's stack,
  * aligned to 16.  RAX: scratch, for LAHF and for addresses.  Guest RCX RDX RBX
@@ -158,9 +158,17 @@ emit_fn emit_binary, emit_carry, emit_not, emit_shift, emit_shift_double,
 /* --- memory.c --- */
 emit_fn emit_load, emit_store, emit_load_rmw, emit_store_rmw, emit_segbase,
     emit_segcheck;
-/* use.reg HNONE: any register; returns the one used. */
+/* The linear address of a memory operation as an operand of LEA.  An absolute
+ * address that does not fit 32 bits gets a register. */
+struct rm linear_ea(struct emit *e, const struct ir_ins *i);
+/* Does `use` (a stub with its use_kind, reg, ... filled in) on the n bytes at
+ * i's address.  op: FRAME_* bits.  use.reg HNONE: any register; returns the
+ * one used. */
 unsigned memory_use(struct emit *e, const struct ir_ins *i, unsigned n,
                     uint32_t op, struct stub use);
+/* The same at ea.  The host's flags must be free.  Takes one temporary. */
+unsigned memory_use_at(struct emit *e, struct rm ea, unsigned n, uint32_t op,
+                       struct stub use);
 /* r = the offset that i accesses, before the segment's base. */
 void memory_offset(struct emit *e, const struct ir_ins *i, unsigned r);
 void emit_use(struct emit *e, const struct stub *s, struct rm m);
@@ -176,6 +184,11 @@ void vector_encode(struct emit *e, const struct insn *in, const struct rm *m,
 void vector_undo(struct emit *e, const struct insn *in);
 /* After the re-encoded instruction: its flags are in the host's, if any. */
 void flags_by_host(struct emit *e, const struct insn *in);
+
+/* --- gather.c --- */
+bool gather_is_valid(const struct insn *in);
+void emit_gather(struct emit *e, const struct ir_ins *i,
+                 const struct insn *in);
 
 /* --- host.c --- */
 void host_features(struct feature_set *set);

@@ -11,9 +11,7 @@
 #include "base/bits.h"
 #include "mem/tlb.h"
 
-/* The linear address of a memory operation as an operand of LEA.  An absolute
- * address that does not fit 32 bits gets a register. */
-static struct rm linear_ea(struct emit *e, const struct ir_ins *i)
+struct rm linear_ea(struct emit *e, const struct ir_ins *i)
 {
     struct rm m = {.mem = true, .reg = HNONE, .index = HNONE,
                    .scale = i->scale, .disp = (int32_t)i->imm};
@@ -96,6 +94,7 @@ static struct rm by_tlb(struct emit *e, struct rm ea, unsigned n, bool write,
     as_alu_imm(&e->as, ALU_CMP, 8, rm_reg(t), (int32_t)(PAGE_SIZE - n));
     s->jump[0] = as_jcc(&e->as, CC_A);
     as_mov(&e->as, 8, entry, rm_index(HBANK, entry, 0, table + 8));
+    temp_free(e, entry); /* for what is loaded */
     if (ea.index == HNONE && ea.reg != HNONE)
         return rm_index(ea.reg, entry, 0, ea.disp);
     lea_of(e, t, ea);
@@ -142,60 +141,64 @@ static struct rm by_constant(struct emit *e, struct rm ea, uint64_t la,
     return rm_index(ea.reg, HSCRATCH, 0, ea.disp);
 }
 
-/*
- * Does `use` (a stub with its use_kind, reg, ... filled in) on the n bytes at
- * i's address.  op: FRAME_* bits.
- */
+/* At ea; by the L0 slot unless that is FRAME_NO_SLOT; la: if it is known. */
+static unsigned use_at(struct emit *e, struct rm ea, unsigned slot,
+                       const uint64_t *la, unsigned n, uint32_t op,
+                       struct stub use)
+{
+    bool write = op & (FRAME_WRITE | FRAME_RMW), l0 = slot != FRAME_NO_SLOT;
+    struct stub *s = stub_new(e, STUB_ACCESS);
+    unsigned t = HSCRATCH;
+    struct rm m;
+
+    use.kind = STUB_ACCESS;
+    use.insn = s->insn;
+    use.recipe = s->recipe;
+    use.ea = ea;
+    use.size = (uint8_t)n;
+    use.op = op | n | slot << FRAME_SLOT_SHIFT;
+    *s = use;
+    count_event(e, l0 ? FRAME_L0 : FRAME_TLB);
+    if (!la)
+        lea_of(e, t, ea);
+    if ((op & FRAME_ALIGN) && !la) {
+        as_test_imm(&e->as, 4, rm_reg(t), n - 1);
+        s->jump[1] = as_jcc(&e->as, CC_NE);
+    }
+    if (l0)
+        m = by_l0(e, ea, slot, write, t, s);
+    else if (la)
+        m = by_constant(e, ea, *la, write, s);
+    else
+        m = by_tlb(e, ea, n, write, t, s);
+    if (s->reg == HNONE)
+        s->reg = (uint8_t)temp_new(e);
+    emit_use(e, s, m);
+    s->back = as_at(&e->as);
+    return s->reg;
+}
+
+unsigned memory_use_at(struct emit *e, struct rm ea, unsigned n, uint32_t op,
+                       struct stub use)
+{
+    return use_at(e, ea, FRAME_NO_SLOT, NULL, n, op, use);
+}
+
 unsigned memory_use(struct emit *e, const struct ir_ins *i, unsigned n,
                     uint32_t op, struct stub use)
 {
-    bool write = op & (FRAME_WRITE | FRAME_RMW), l0, constant;
-    struct stub *s;
-    struct rm ea, m;
+    bool constant, l0;
+    struct rm ea;
     uint64_t la;
-    unsigned t;
 
     flags_sync(e);
     flags_clobber(e);
     ea = linear_ea(e, i);
-    s = stub_new(e, STUB_ACCESS);
-    use.kind = STUB_ACCESS;
-    use.insn = s->insn;
-    use.recipe = s->recipe;
-    *s = use;
-    s->ea = ea;
-    s->size = (uint8_t)n;
-    t = HSCRATCH;
     l0 = i->slot == RSP && ea.index == HNONE && ea.reg != HNONE && n <= 16;
-    constant = is_constant(e, i, n, &la) &&
+    constant = !l0 && is_constant(e, i, n, &la) &&
                !((op & FRAME_ALIGN) && (la & (n - 1)));
-    count_event(e, l0 ? FRAME_L0 : FRAME_TLB);
-    if (!constant)
-        lea_of(e, t, ea);
-    if ((op & FRAME_ALIGN) && !constant) {
-        as_test_imm(&e->as, 4, rm_reg(t), n - 1);
-        s->jump[1] = as_jcc(&e->as, CC_NE);
-    }
-    s->op = op | n |
-            (l0 ? (uint32_t)i->slot : FRAME_NO_SLOT) << FRAME_SLOT_SHIFT;
-    if (l0) {
-        m = by_l0(e, ea, i->slot, write, t, s);
-        if (s->reg == HNONE)
-            s->reg = (uint8_t)temp_new(e);
-    } else if (constant) {
-        m = by_constant(e, ea, la, write, s);
-        if (s->reg == HNONE)
-            s->reg = (uint8_t)temp_new(e);
-    } else {
-        m = by_tlb(e, ea, n, write, t, s);
-        if (s->reg == HNONE)
-            s->reg = m.index; /* the TLB entry's register: free now */
-        else
-            temp_free(e, m.index);
-    }
-    emit_use(e, s, m);
-    s->back = as_at(&e->as);
-    return s->reg;
+    return use_at(e, ea, l0 ? RSP : FRAME_NO_SLOT, constant ? &la : NULL, n,
+                  op, use);
 }
 
 /* The access itself, on a host address or on frame.value. */

@@ -75,12 +75,13 @@ static bool is_masked_move(const struct insn *in)
            ((in->code & 0xfc) == 0x2c || in->code == 0x8c || in->code == 0x8e);
 }
 
-/* Instructions whose memory operand is implied, or that gather; 3DNow!. */
+/* Instructions whose memory operand is implied; gathers that are #UD;
+ * 3DNow!. */
 static bool is_excluded(const struct insn *in)
 {
     switch (in->map) {
     case 2: return in->code == 0xf7; /* MASKMOVQ, MASKMOVDQU */
-    case 0x38: return in->vsib;
+    case 0x38: return in->vsib && !gather_is_valid(in);
     case 0x3a: return false;
     default: return true;
     }
@@ -485,6 +486,10 @@ static void emit_mxcsr(struct emit *e, const struct ir_ins *i,
 static void operate(struct emit *e, const struct ir_ins *i,
                     const struct insn *in)
 {
+    if (in->vsib) {
+        emit_gather(e, i, in);
+        return;
+    }
     if (i->size) {
         on_memory(e, i, in);
         return;
