@@ -1,7 +1,7 @@
 /*
  * vectors [--jit] FOLDER...: runs recorded single instructions of an 8086 and
  * an 80286 in real mode through the interpreter or the JIT, and compares
- * registers and all of memory.
+ * registers and all of memory.  The folders may have folders in them.
  *
  * An 8086 case is one instruction; an 80286 case is one and the HLT that
  * follows it or stands at the handler of the exception it raised.  Prints what
@@ -9,9 +9,11 @@
  */
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/alloc.h"
 #include "cpu/cpu.h"
@@ -359,6 +361,12 @@ static void run_subject(struct bench *b, const struct subject *s,
     }
 }
 
+static bool find_cpu(const char *name, enum recorded_cpu *cpu)
+{
+    *cpu = strcmp(name, "C286") == 0 ? CPU_80286 : CPU_8086;
+    return *cpu == CPU_80286 || !strcmp(name, "8086") || !strcmp(name, "8088");
+}
+
 static bool run_file(struct bench *b, const char *path)
 {
     struct moo_file f;
@@ -371,7 +379,12 @@ static bool run_file(struct bench *b, const char *path)
         printf("%s: not a MOO file\n", path);
         return false;
     }
-    cpu = strcmp(f.cpu, "C286") == 0 ? CPU_80286 : CPU_8086;
+    if (!find_cpu(f.cpu, &cpu)) {
+        printf("%s: recorded on \"%s\", which is not a processor known here\n",
+               path, f.cpu);
+        moo_close(&f);
+        return false;
+    }
     physmem_set_a20(&b->mem, cpu == CPU_80286);
     mmu_flush_all(&b->cpu.mmu);
     c = xnew(struct moo_case);
@@ -389,25 +402,38 @@ static bool run_file(struct bench *b, const char *path)
     return !bad;
 }
 
-static int is_moo(const struct dirent *e)
+static bool is_folder(const char *path)
 {
-    return strstr(e->d_name, ".MOO") != NULL;
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+static int is_visible(const struct dirent *e)
+{
+    return e->d_name[0] != '.';
+}
+
+/* Files and folders in the order of their names; false if one failed. */
 static bool run_folder(struct bench *b, const char *folder)
 {
     struct dirent **names;
-    int count = scandir(folder, &names, is_moo, alphasort);
-    bool ok = count > 0;
+    int count = scandir(folder, &names, is_visible, alphasort);
+    bool ok = count >= 0;
 
-    if (count <= 0)
-        printf("%s: no MOO files\n", folder);
+    if (!ok)
+        perror(folder);
     for (int i = 0; i < count; i++) {
-        char path[4096];
+        const char *name = names[i]->d_name;
+        char path[PATH_MAX];
+        bool fits = (unsigned)snprintf(path, sizeof(path), "%s/%s", folder,
+                                       name) < sizeof(path);
 
-        if (snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name) <
-            (int)sizeof(path))
+        if (fits && is_folder(path))
+            ok = run_folder(b, path) && ok;
+        else if (fits && strstr(name, ".MOO"))
             ok = run_file(b, path) && ok;
+        ok = ok && fits;
         free(names[i]);
     }
     if (count >= 0)
@@ -450,6 +476,8 @@ int main(int argc, char **argv)
     for (int i = b->jit ? 2 : 1; i < argc; i++)
         ok = run_folder(b, argv[i]) && ok;
     report(b);
+    if (b->passed + b->failed == 0)
+        printf("no MOO files were found\n");
     ok = ok && b->passed > 0 && b->failed == 0;
     bench_destroy(b);
     free(b);
