@@ -190,12 +190,27 @@ static bool is_name(const char *known, const char *name, size_t length)
     return true;
 }
 
+/* Other names: what manuals and compilers call them, and Linux. */
+static const struct {
+    const char *name;
+    uint8_t feature;
+} aliases[] = {
+    {"sha", FEAT_SHA},
+    {"lzcnt", FEAT_ABM},
+    {"pclmul", FEAT_PCLMUL},
+    {"pni", FEAT_SSE3},
+    {"cmpxchg16b", FEAT_CX16},
+    {"prfchw", FEAT_PREFETCHW},
+};
+
 int cpu_feature_find(const char *name, size_t length)
 {
-    for (unsigned f = 0; f < FEAT_COUNT; f++) {
+    for (unsigned f = 0; f < FEAT_COUNT; f++)
         if (length && is_name(cpu_feature_name(f), name, length))
             return (int)f;
-    }
+    for (size_t k = 0; k < array_len(aliases); k++)
+        if (is_name(aliases[k].name, name, length))
+            return aliases[k].feature;
     return -1;
 }
 

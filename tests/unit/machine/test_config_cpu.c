@@ -73,6 +73,13 @@ START_TEST(features_go_on_and_off_in_every_spelling)
     ck_assert(!has(&c, FEAT_SSE41)); /* needs SSSE3 */
     ck_assert(!has(&c, FEAT_CX16));
     ck_assert(feature_set_has(&cpu_model_find("core2")->features, FEAT_CX16));
+    accept(&c, "haswell,-avx2,+sha");
+    ck_assert(has(&c, FEAT_SHA));
+    ck_assert(!has(&c, FEAT_AVX2));
+    accept(&c, "nehalem,-sse4_2,+lzcnt,-lahf_lm");
+    ck_assert(!has(&c, FEAT_SSE42));
+    ck_assert(has(&c, FEAT_ABM));
+    ck_assert(!has(&c, FEAT_LAHF64));
     accept(&c, "max,-avx,+avx");
     ck_assert(has(&c, FEAT_AVX2));
 }
