@@ -87,6 +87,10 @@ enum flag_kind {
 
 enum { AFLAGS_OF = 1, AFLAGS_SHIFT = 8 };
 
+/* What DIV and IDIV leave; all of it is undefined.  AMD's processors set AF and
+ * clear SF, ZF and PF; CF and OF, which they keep, are cleared. */
+enum { AFLAGS_DIVIDED = (FLAG_AF | FLAG_1) << AFLAGS_SHIFT };
+
 static inline uint16_t aflags_from_eflags(uint32_t e)
 {
     return (uint16_t)((e & (FLAGS_ARITH & ~FLAG_OF) & 0xff) << AFLAGS_SHIFT |

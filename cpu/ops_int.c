@@ -44,12 +44,9 @@ static uint128 dividend(const struct cpu *cpu, unsigned n)
     return (uint128)(cpu->gpr[RDX] & m) << (8 * n) | (cpu->gpr[RAX] & m);
 }
 
-/* All flags are undefined; AMD's processors keep CF and OF, set AF and clear
- * the rest. */
 static void set_quotient(struct cpu *cpu, unsigned n, uint64_t q, uint64_t r)
 {
-    cpu->aflags = (uint16_t)((cpu->aflags & (AF_CF | AFLAGS_OF)) | AF_AF |
-                             FLAG_1 << AFLAGS_SHIFT);
+    cpu->aflags = AFLAGS_DIVIDED;
     if (n == 1) {
         set_reg(cpu, RAX, 2, (q & 0xff) | (r & 0xff) << 8);
         return;

@@ -91,6 +91,13 @@ void ir_analyse(struct ir_block *b, ir_fuses *fuses, uint32_t exit_observed);
 
 void ir_print(const struct ir_block *b, FILE *f);
 
+/* They write RAX and RDX, which they do not name. */
+static inline bool ir_divides(const struct insn *in)
+{
+    return in->id == I_DIV_Eb || in->id == I_DIV_Ev || in->id == I_IDIV_Eb ||
+           in->id == I_IDIV_Ev;
+}
+
 static inline bool ir_may_fault(const struct ir_ins *i)
 {
     return ir_op_info[i->op].kind == IRK_FAULT;

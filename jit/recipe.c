@@ -23,6 +23,8 @@ static bool is_native_to(const struct ir_block *b, const struct ir_ins *i,
         if (in->op[k].kind == OPND_GPR && in->op[k].reg == reg &&
             in->op[k].access & ACC_W)
             return true;
+    if (ir_divides(in))
+        return reg == RAX || reg == RDX;
     /* PCMPESTRI and PCMPISTRI do not name it. */
     return reg == RCX && in->map == 0x3a && (in->code & 0xfd) == 0x61;
 }

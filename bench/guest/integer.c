@@ -44,6 +44,23 @@ static uint64_t run_flags(unsigned char *arena, unsigned count)
     return mix(mix(mix(mix(sum, a), b), c), d);
 }
 
+/* Division by numbers that the compiler does not know: 32 and 64 bits, with
+ * and without a sign. */
+static uint64_t run_divisions(unsigned char *arena, unsigned count)
+{
+    uint64_t x = 88172645463325252u, sum = 0;
+
+    (void)arena;
+    for (unsigned i = 1; i < count; i++) {
+        x = xorshift(x);
+        sum += x / i + x % i;
+        sum ^= (uint64_t)((int64_t)x / (int)i);
+        sum += (uint32_t)x % i;
+        sum ^= (uint32_t)((int32_t)x / (int32_t)i);
+    }
+    return sum;
+}
+
 /* Conditional branches that no predictor can learn. */
 static uint64_t run_branches(unsigned char *arena, unsigned count)
 {
@@ -148,6 +165,7 @@ halt:
 const struct row integer_rows[] = {
     {"xorshift", NULL, run_xorshift, 50000000},
     {"flags", NULL, run_flags, 15000000},
+    {"divisions", NULL, run_divisions, 5000000},
     {"branches", NULL, run_branches, 250000},
     {"calls", NULL, run_calls, 34},
     {"indirect-calls", NULL, run_indirect_calls, 30000000},

@@ -4,7 +4,7 @@
 /*
  * The x86-64 backend's state while it emits one block, and its parts:
  * alloc.c (where values are), flags.c, alu.c, memory.c, exits.c, vector.c,
- * gather.c, x87.c, thunks.c, host.c, target.c.
+ * gather.c, divide.c, x87.c, thunks.c, host.c, target.c.
  *
  * Registers.  RBP: struct cpu.  R15: the MMU's bank.  RSP: the host's stack,
  * aligned to 16.  RAX: scratch, for LAHF and for addresses.  Guest RCX RDX RBX
@@ -188,6 +188,11 @@ void flags_by_host(struct emit *e, const struct insn *in);
 /* --- gather.c --- */
 bool gather_is_valid(const struct insn *in);
 void emit_gather(struct emit *e, const struct ir_ins *i,
+                 const struct insn *in);
+
+/* --- divide.c --- */
+bool divide_native(const struct insn *in);
+void emit_divide(struct emit *e, const struct ir_ins *i,
                  const struct insn *in);
 
 /* --- host.c --- */

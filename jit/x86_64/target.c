@@ -173,9 +173,9 @@ static enum jit_exit x86_enter(const uint8_t *rx, const struct jit_thunks *t,
 static bool x86_native(const struct insn *in, uint32_t mode,
                        const struct feature_set *host)
 {
-    return in->map >= 0xd8 || in->id == I_FWAIT
-               ? x87_native(in, mode, host)
-               : vector_native(in, mode, host);
+    if (in->map >= 0xd8 || in->id == I_FWAIT)
+        return x87_native(in, mode, host);
+    return ir_divides(in) ? divide_native(in) : vector_native(in, mode, host);
 }
 
 static const struct jit_backend x86_64 = {

@@ -560,6 +560,10 @@ void emit_vector(struct emit *e, const struct ir_ins *i)
     const struct insn *in = &e->out->insn[i->insn];
     struct shape s = shape_of(in);
 
+    if (ir_divides(in)) {
+        emit_divide(e, i, in);
+        return;
+    }
     if (is_state(in)) {
         if (in->code == 0x77)
             emit_empty(e, in);
