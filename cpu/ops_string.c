@@ -1,6 +1,5 @@
 /*
- * MOVS, STOS, LODS, SCAS, CMPS with their repetition (SDM vol. 1, 7.3.9 and
- * vol. 2, REP).
+ * REP MOVS, STOS, LODS, SCAS, CMPS (SDM vol. 1, 7.3.9 and vol. 2, REP).
  *
  * Where both ends lie in plain memory and the direction is up, whole runs are
  * done at once on host memory; everything else goes element by element through
@@ -30,19 +29,15 @@ struct string {
     unsigned n;     /* bytes of an element */
     uint64_t amask; /* of the address size */
     uint64_t left;  /* elements that this call may do */
-    bool rep;
-    bool done; /* REPE, REPNE: the condition ended it */
+    bool done;      /* REPE, REPNE: the condition ended it */
 };
 
 static struct string string_begin(struct cpu *cpu, const struct insn *in)
 {
-    struct string s = {.cpu = cpu, .in = in, .n = in->op[0].size, .left = 1};
+    struct string s = {.cpu = cpu, .in = in, .n = in->op[0].size};
     uint64_t count, max;
 
     s.amask = bits_mask(8u * in->addrsize);
-    s.rep = in->prefixes & (PREFIX_REP | PREFIX_REPNE);
-    if (!s.rep)
-        return s;
     count = cpu->gpr[RCX] & s.amask;
     max = atomic_load_explicit(&cpu->stop, memory_order_relaxed) & CPU_STOP_TRAP
               ? 1
@@ -76,15 +71,14 @@ static void string_advance(struct string *s, uint64_t k, unsigned uses)
         add_reg(s, RSI, by);
     if (uses & USES_DI)
         add_reg(s, RDI, by);
-    if (s->rep)
-        add_reg(s, RCX, -k);
+    add_reg(s, RCX, -k);
     s->left -= k;
 }
 
 /* Not finished: executed again, after interrupts had their chance. */
 static void string_end(const struct string *s)
 {
-    if (s->rep && !s->done && string_offset(s, RCX) != 0)
+    if (!s->done && string_offset(s, RCX) != 0)
         s->cpu->next_rip = s->cpu->rip;
 }
 

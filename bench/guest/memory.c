@@ -128,6 +128,28 @@ static uint64_t run_stosq(unsigned char *arena, unsigned count)
     return run_sum(arena, 1);
 }
 
+/* String instructions without REP, as compilers of old and unpackers use
+ * them. */
+static uint64_t run_string_steps(unsigned char *arena, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        unsigned char *to = arena + SMALL, *from = arena;
+        size_t left = BLOCK / 4;
+
+        __asm__ volatile("1: lodsb\n\t"
+                         "xor %b[key], %%al\n\t"
+                         "stosb\n\t"
+                         "scasb\n\t"
+                         "movsw\n\t"
+                         "dec %[left]\n\t"
+                         "jnz 1b"
+                         : "+D"(to), "+S"(from), [left] "+r"(left)
+                         : [key] "q"(i)
+                         : "memory", "cc", "rax");
+    }
+    return run_sum(arena + SMALL, 1);
+}
+
 const struct row memory_rows[] = {
     {"sum-16k", fill_random, run_sum, 100000},
     {"fill-16k", NULL, run_fill, 100000},
@@ -136,6 +158,7 @@ const struct row memory_rows[] = {
     {"chase-16m", link_all, run_chase, 1500007},
     {"memcpy-4k", fill_random, run_memcpy, 1500000},
     {"byte-loop-4k", fill_random, run_byte_loop, 60000},
+    {"string-steps", fill_random, run_string_steps, 20000},
     {"rep-movsb-4k", fill_random, run_movsb, 200000},
     {"rep-stosq-4k", NULL, run_stosq, 500000},
     {NULL, NULL, NULL, 0},
