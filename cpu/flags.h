@@ -74,6 +74,7 @@
     X(bt, FLAG_CF, 0)                                            \
     X(bsf, FLAG_ZF, 0)                                           \
     X(tzcnt, FLAGS_ARITH, 0)                                     \
+    X(logic_carry, FLAGS_ARITH, 0)                               \
     X(popcnt, FLAGS_ARITH, 0)                                    \
     X(shld, FLAGS_ARITH, FLAGS_ARITH)                            \
     X(shrd, FLAGS_ARITH, FLAGS_ARITH)
@@ -278,6 +279,12 @@ FLAGS_FN(tzcnt)
 {
     (void)b, (void)old;
     return flags_pzs(n, r) | flags_carry(a == 0);
+}
+
+FLAGS_FN(logic_carry)
+{
+    (void)b, (void)old;
+    return flags_pzs(n, r) | flags_carry(a);
 }
 
 FLAGS_FN(popcnt)

@@ -97,7 +97,7 @@ static void exec_store_at(CX *cx, unsigned seg, uint64_t off, unsigned n, VAL v)
 }
 
 /* Memory that is going to be written: a hit in the write table is a probe. */
-static VAL exec_load_rw(CX *cx, unsigned seg, uint64_t off, unsigned n)
+static VAL exec_load_probed(CX *cx, unsigned seg, uint64_t off, unsigned n)
 {
     const uint8_t *p;
     laddr la;
@@ -124,7 +124,7 @@ static VAL exec_read_other(CX *cx, const struct insn *in,
     if (o->kind != OPND_MEM)
         return guest_read(cx, in, (unsigned)(o - in->op));
     if (o->access == ACC_RW)
-        return exec_load_rw(cx, in->seg, guest_address(cx, in), o->size);
+        return exec_load_probed(cx, in->seg, guest_address(cx, in), o->size);
     return exec_load_at(cx, in->seg, guest_address(cx, in), o->size);
 }
 
@@ -377,6 +377,20 @@ PRIM VAL exec_load(CX *cx, const struct insn *in, unsigned seg, VAL off,
 
 PRIM void exec_store(CX *cx, const struct insn *in, unsigned seg, VAL off,
                      unsigned n, VAL v)
+{
+    (void)in;
+    exec_store_at(cx, seg, off, n, v);
+}
+
+PRIM VAL exec_load_rw(CX *cx, const struct insn *in, unsigned seg, VAL off,
+                      unsigned n)
+{
+    (void)in;
+    return exec_load_probed(cx, seg, off, n);
+}
+
+PRIM void exec_store_rw(CX *cx, const struct insn *in, unsigned seg, VAL off,
+                        unsigned n, VAL v)
 {
     (void)in;
     exec_store_at(cx, seg, off, n, v);

@@ -1,6 +1,6 @@
 /*
  * Integer instructions that are not a few primitives of the dialect: division,
- * rotates through carry, decimal arithmetic, bit strings, stack frames.
+ * rotates through carry, decimal arithmetic, stack frames.
  *
  * Undefined flags get what processors give: SF, ZF and PF by the result and
  * zero in CF, AF and OF unless something else is said.
@@ -349,58 +349,4 @@ void op_bound(struct cpu *cpu, const struct insn *in)
 
     if (i < lower || i > upper)
         cpu_raise(cpu, EXC_BR);
-}
-
-/* --- bit strings in memory (SDM vol. 2, 3.1.1.9 and BT) --- */
-
-enum bit_op { BIT_TEST, BIT_SET, BIT_RESET, BIT_COMPLEMENT };
-
-static uint64_t changed(enum bit_op op, uint64_t v, uint64_t mask)
-{
-    switch (op) {
-    case BIT_SET: return v | mask;
-    case BIT_RESET: return v & ~mask;
-    case BIT_COMPLEMENT: return v ^ mask;
-    case BIT_TEST: break;
-    }
-    return v;
-}
-
-/* The register is a signed bit number; it selects the n-byte unit too. */
-static void bit_string(struct cpu *cpu, const struct insn *in, enum bit_op op)
-{
-    unsigned n = in->op[0].size, bits = 8 * n;
-    int64_t number = (int64_t)bits_sext(guest_read(cpu, in, 1), bits);
-    unsigned bit = (unsigned)number & (bits - 1);
-    uint64_t unit = (uint64_t)((number - (int64_t)bit) / 8);
-    uint64_t off = guest_address(cpu, in) + unit;
-    uint64_t v;
-
-    off &= bits_mask(8u * in->addrsize);
-    if (op != BIT_TEST)
-        guest_probe_store(cpu, in->seg, off, n);
-    v = guest_load(cpu, in->seg, off, n);
-    if (op != BIT_TEST)
-        guest_store(cpu, in->seg, off, n, changed(op, v, (uint64_t)1 << bit));
-    set_flag(cpu, AF_CF, v >> bit & 1);
-}
-
-void op_bt_mem(struct cpu *cpu, const struct insn *in)
-{
-    bit_string(cpu, in, BIT_TEST);
-}
-
-void op_bts_mem(struct cpu *cpu, const struct insn *in)
-{
-    bit_string(cpu, in, BIT_SET);
-}
-
-void op_btr_mem(struct cpu *cpu, const struct insn *in)
-{
-    bit_string(cpu, in, BIT_RESET);
-}
-
-void op_btc_mem(struct cpu *cpu, const struct insn *in)
-{
-    bit_string(cpu, in, BIT_COMPLEMENT);
 }

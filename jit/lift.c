@@ -38,7 +38,7 @@ struct lift {
     uint64_t target;
     bool helper_ends; /* a helper has set next_rip */
     bool stays;       /* changes no mode as it is emitted, in spite of A_ENDS */
-    struct mem rmw;   /* where the LOAD_RMW of operand 0 points */
+    struct mem rmw;   /* where the last LOAD_RMW points */
 };
 
 typedef struct lift CX;
@@ -422,6 +422,21 @@ PRIM void lift_store(CX *cx, const struct insn *in, unsigned seg, VAL off,
              linear(cx, seg, mem_at(off, IR_NO_HINT), in->addrsize, n,
                     ACCESS_WRITE),
              v);
+}
+
+PRIM VAL lift_load_rw(CX *cx, const struct insn *in, unsigned seg, VAL off,
+                      unsigned n)
+{
+    cx->rmw = linear(cx, seg, mem_at(off, IR_NO_HINT), in->addrsize, n,
+                     ACCESS_WRITE);
+    return emit_mem(cx, IR_LOAD_RMW, n, cx->rmw, IR_NONE);
+}
+
+PRIM void lift_store_rw(CX *cx, const struct insn *in, unsigned seg, VAL off,
+                        unsigned n, VAL v)
+{
+    (void)in, (void)seg, (void)off;
+    emit_mem(cx, IR_STORE_RMW, n, cx->rmw, v);
 }
 
 PRIM unsigned lift_sp_size(const CX *cx)

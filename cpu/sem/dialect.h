@@ -15,8 +15,8 @@
  *  - A value of n bytes is kept zero-extended to 64 bits.  n (1, 2, 4, 8) is
  *    always a plain number, never a VAL.
  *  - All accesses that can fault come before the first WRITE, SET_REG, FLAGS or
- *    SET_FLAG -- except that READ of an rw memory operand has probed its WRITE,
- *    and PUSH/POP may change RSP at once: a fault restores it.
+ *    SET_FLAG -- except that READ of an rw memory operand, and LOAD_RW, have probed the
+ *    write, and PUSH/POP may change RSP at once: a fault restores it.
  *  - Big operations are C functions, listed in cpu/ops.def: HELPER(name).
  *
  * No include guard: each engine includes this once, in one .c file.
@@ -83,6 +83,9 @@
 /* --- memory and stack --- */
 #define LOAD(seg, off, n) P(load)(cx, in, seg, off, n)
 #define STORE(seg, off, n, v) P(store)(cx, in, seg, off, n, v)
+/* Memory that is read and then written: LOAD_RW probes the STORE_RW. */
+#define LOAD_RW(seg, off, n) P(load_rw)(cx, in, seg, off, n)
+#define STORE_RW(seg, off, n, v) P(store_rw)(cx, in, seg, off, n, v)
 #define PUSH(n, v) P(push)(cx, in, n, v)
 #define POP(n) P(pop)(cx, in, n)
 #define SP_SIZE() P(sp_size)(cx)  /* bytes of the stack pointer: a number */

@@ -232,6 +232,34 @@ static void flags_by_c(struct emit *e, const struct ir_ins *i)
     e->flags_def = IR_NONE;
 }
 
+/* SF, ZF and PF by low; CF by c, which is 0 or 1 and changes, and OF too if
+ * both. */
+static void flags_of_result(struct emit *e, unsigned n, unsigned low,
+                            unsigned c, bool both)
+{
+    as_test(&e->as, n, rm_reg(low), low);
+    as_byte(&e->as, 0x9f); /* LAHF */
+    as_alu_imm(&e->as, ALU_AND, 4, rm_reg(HRAX), 0xff00);
+    if (both)
+        as_alu(&e->as, ALU_OR, 4, HRAX, rm_reg(c));
+    as_shift_imm(&e->as, 4, 4, rm_reg(c), AFLAGS_SHIFT);
+    as_alu(&e->as, ALU_OR, 4, HRAX, rm_reg(c));
+    as_mov_to(&e->as, 2, ENV(aflags), HRAX);
+    e->env_flags = FLAGS_ARITH;
+    e->flags_def = IR_NONE;
+}
+
+static void flags_with_carry(struct emit *e, const struct ir_ins *i)
+{
+    unsigned low = value_reg(e, i->arg[0], i->size);
+    unsigned carry = value_reg(e, i->arg[1], 1), c;
+
+    flags_clobber(e);
+    c = temp_new(e);
+    as_movzx(&e->as, 1, c, rm_reg(carry));
+    flags_of_result(e, i->size, low, c, false);
+}
+
 /* CF = OF = the product does not fit its low half; SF, ZF and PF by that half,
  * AF = 0: what TEST makes. */
 static void flags_of_product(struct emit *e, const struct ir_ins *i)
@@ -250,15 +278,7 @@ static void flags_of_product(struct emit *e, const struct ir_ins *i)
     }
     as_setcc(&e->as, CC_NE, rm_reg(over));
     as_movzx(&e->as, 1, over, rm_reg(over));
-    as_test(&e->as, n, rm_reg(low), low);
-    as_byte(&e->as, 0x9f); /* LAHF */
-    as_alu_imm(&e->as, ALU_AND, 4, rm_reg(HRAX), 0xff00);
-    as_alu(&e->as, ALU_OR, 4, HRAX, rm_reg(over));
-    as_shift_imm(&e->as, 4, 4, rm_reg(over), AFLAGS_SHIFT);
-    as_alu(&e->as, ALU_OR, 4, HRAX, rm_reg(over));
-    as_mov_to(&e->as, 2, ENV(aflags), HRAX);
-    e->env_flags = FLAGS_ARITH;
-    e->flags_def = IR_NONE;
+    flags_of_result(e, n, low, over, true);
 }
 
 static void save_operand(struct emit *e, unsigned f)
@@ -324,6 +344,7 @@ void emit_flags(struct emit *e, const struct ir_ins *i)
         break;
     case FLAGKIND_mul:
     case FLAGKIND_imul: flags_of_product(e, i); break;
+    case FLAGKIND_logic_carry: flags_with_carry(e, i); break;
     default: flags_by_c(e, i); break;
     }
 }
