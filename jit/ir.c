@@ -205,6 +205,7 @@ static void analyse_native(struct walk *w, struct ir_ins *i, unsigned at)
 
     if (f->written) {
         forget_flags(w, i, f->written);
+        w->hard |= i->pass;
         if (!wanted)
             i->last = (uint16_t)at;
     }

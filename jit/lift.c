@@ -633,15 +633,18 @@ static bool is_native(const CX *cx, const struct insn *in)
     return cx->opt->native(in, cx->b->mode, cx->opt->host);
 }
 
-PRIM void lift_helper(CX *cx, const struct insn *in, cpu_op *op)
+/* On general registers; vector and x87 instructions have their primitives. */
+static bool is_general_native(const CX *cx, const struct insn *in)
 {
     const uint32_t vector = A_FPU | A_MMX | A_SSE | A_AVX;
 
-    if (!(insn_info[in->id].attrs & vector) &&
-        is_native(cx, in))
-        native(cx, in, IR_VECTOR);
-    else
-        call_c(cx, in, op);
+    return !(insn_info[in->id].attrs & vector) && in->id != I_FWAIT &&
+           is_native(cx, in);
+}
+
+PRIM void lift_helper(CX *cx, const struct insn *in, cpu_op *op)
+{
+    call_c(cx, in, op);
 }
 
 /* The host cannot stand in for MXCSR.MM, nor find underflow that is exact: it
@@ -713,6 +716,8 @@ bool lift_insn(struct ir_block *b, const struct insn *in, uint64_t ip,
     if (branch_is_illegal(&cx, kept) ||
         (opt->by_helper >> (b->insn_count - 1) & 1))
         call_c(&cx, kept, NULL);
+    else if (is_general_native(&cx, kept))
+        native(&cx, kept, IR_VECTOR);
     else
         lift_table[in->id](&cx, kept);
     flush_pending(&cx);

@@ -2,9 +2,9 @@
  * DIV and IDIV (SDM vol. 2) by the host's.
  *
  * The host must not raise #DE.  What would is the interpreter's, and so is a
- * dividend of IDIV that is wider than the divisor, or a divisor of -1: compilers
- * extend the sign first, and then only the least number divided by -1 has too
- * large a quotient.
+ * dividend of IDIV that is wider than the divisor, or a divisor of -1:
+ * compilers extend the sign first, and then only the least number divided by -1
+ * has too large a quotient.
  */
 
 #include "jit/x86_64/emit.h"

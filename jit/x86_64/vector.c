@@ -63,9 +63,17 @@ static bool is_general(const struct insn *in)
     case I_PDEP_GyByEy:
     case I_PEXT_GyByEy:
     case I_CRC32_GyEb:
-    case I_CRC32_GyEv: return true;
+    case I_CRC32_GyEv:
+    case I_ADCX_GyEy:
+    case I_ADOX_GyEy: return true;
     default: return false;
     }
+}
+
+/* They change CF or OF, and leave the other flags as they were. */
+static bool is_carry_chain(const struct insn *in)
+{
+    return in->id == I_ADCX_GyEy || in->id == I_ADOX_GyEy;
 }
 
 /* VMASKMOVPS and its kin. */
@@ -102,7 +110,7 @@ static bool flags_are_simple(const struct insn *in)
 {
     uint32_t written = flag_effects[insn_info[in->id].flags].written;
 
-    return !written || written == FLAGS_ARITH;
+    return !written || written == FLAGS_ARITH || is_carry_chain(in);
 }
 
 /* May it raise an SSE exception (SDM vol. 2, the tables of each)? */
@@ -483,9 +491,27 @@ static void emit_mxcsr(struct emit *e, const struct ir_ins *i,
         load_mxcsr(e, i);
 }
 
+/* All of the guest's flags are in the host's when it runs. */
+static void carry_chain(struct emit *e, const struct ir_ins *i,
+                        const struct insn *in)
+{
+    struct stub use = {.use_kind = USE_LOADZX, .reg = HNONE,
+                       .reg_size = i->size};
+    struct rm loaded;
+
+    if (i->size)
+        loaded = rm_reg(memory_use(e, i, i->size, 0, use));
+    flags_restore(e);
+    vector_encode(e, in, i->size ? &loaded : NULL, HNONE);
+}
+
 static void operate(struct emit *e, const struct ir_ins *i,
                     const struct insn *in)
 {
+    if (is_carry_chain(in)) {
+        carry_chain(e, i, in);
+        return;
+    }
     if (in->vsib) {
         emit_gather(e, i, in);
         return;
