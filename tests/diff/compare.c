@@ -145,6 +145,22 @@ static bool is_near_4g(const struct test_case *c, uint64_t cr2)
     return false;
 }
 
+static bool is_canonical(uint64_t la)
+{
+    return (uint64_t)((int64_t)(la << 16) >> 16) == la;
+}
+
+/* #GP for the offset although the sum with the segment's base, o->cr2, is
+ * canonical: SDM vol. 1, 3.3.7.1 speaks of the linear address only. */
+static bool is_odd_offset(const struct test_case *c, const struct outcome *o)
+{
+    const struct state *s = &o->state;
+
+    return c->kind == CODE_64 && is_canonical(o->cr2) &&
+           (!is_canonical(o->cr2 - s->fs_base) ||
+            !is_canonical(o->cr2 - s->gs_base));
+}
+
 static bool stopped_at(const struct test_case *c, const struct outcome *o,
                        unsigned row)
 {
@@ -181,6 +197,11 @@ static bool is_excused(struct report *r, const struct outcome *a,
         (b->vector == EXC_GP || b->vector == EXC_SS) &&
         is_near_4g(r->c, a->cr2)) {
         use_rule(r, RULE_LIMIT_4G);
+        return true;
+    }
+    if (a->vector == EXC_GP && b->vector == EXC_PF &&
+        a->state.rip == b->state.rip && is_odd_offset(r->c, b)) {
+        use_rule(r, RULE_OFFSET_CANONICAL);
         return true;
     }
     if (is_about(r, "popa") && is_memory_fault(a->vector) &&
