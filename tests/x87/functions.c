@@ -6,8 +6,8 @@
  * Each is compared with the exact value, which MPFR computes with 320 bits,
  * angles reduced by the x87's 66-bit pi: how many results are the correctly
  * rounded ones, in all rounding modes, and how far the others are off; and
- * with what the host's x87 gives, if it has one, which says more about the
- * host.  At least 99.9 % must be correctly rounded and none further than one
+ * with what the host's x87 gives, if it has one: how many are equal, which says
+ * more about the host, and how far apart they are at most.  At least 99.9 % must be correctly rounded and none further than one
  * unit in the last place from the exact value.
  */
 
@@ -180,14 +180,14 @@ static void set_number(mpfr_t r, struct fpreg v)
         mpfr_neg(r, r, MPFR_RNDN);
 }
 
-/* |ours - exact| in units in the last place of the exact value. */
-static double ulps(mpfr_t ours, mpfr_t exact)
+/* |a - b| in units in the last place of the exact value. */
+static double ulps(mpfr_t a, mpfr_t b, mpfr_t exact)
 {
     mpfr_t d;
     double r;
 
     mpfr_init2(d, PRECISION);
-    mpfr_sub(d, ours, exact, MPFR_RNDN);
+    mpfr_sub(d, a, b, MPFR_RNDN);
     mpfr_mul_2si(d, d, 64 - mpfr_get_exp(exact), MPFR_RNDN);
     r = fabs(mpfr_get_d(d, MPFR_RNDN));
     mpfr_clear(d);
@@ -197,10 +197,11 @@ static double ulps(mpfr_t ours, mpfr_t exact)
 struct figures {
     unsigned long cases, rounded, hosts, host_rounded;
     double farthest, host_farthest; /* from the exact value */
+    double apart;                   /* the host's from ours */
 };
 
 struct values {
-    mpfr_t x, y, exact, rounded, got;
+    mpfr_t x, y, exact, rounded, got, ours;
 };
 
 static bool note(struct values *v, struct fpreg got, double *farthest)
@@ -208,7 +209,7 @@ static bool note(struct values *v, struct fpreg got, double *farthest)
     double d;
 
     set_number(v->got, got);
-    d = ulps(v->got, v->exact);
+    d = ulps(v->got, v->exact, v->exact);
     if (d > *farthest)
         *farthest = d;
     return mpfr_equal_p(v->got, v->rounded);
@@ -237,11 +238,13 @@ static void run_case(const struct function *f, struct cpu *cpu,
     ours = fpu_get(&cpu->fpu, f->result);
     figures->cases++;
     figures->rounded += note(v, ours, &figures->farthest);
+    mpfr_set(v->ours, v->got, MPFR_RNDN);
     if (!fpu_host_run(&host, f->modrm))
         return;
     y = fpu_get(&host, f->result);
     figures->hosts += y.frac == ours.frac && y.exp == ours.exp;
     figures->host_rounded += note(v, y, &figures->host_farthest);
+    figures->apart = fmax(figures->apart, ulps(v->got, v->ours, v->exact));
 }
 
 static double percent(unsigned long part, unsigned long whole)
@@ -256,16 +259,17 @@ static bool run(const struct function *f, unsigned long cases,
     struct values v;
     bool good;
 
-    mpfr_inits2(PRECISION, v.x, v.y, v.exact, v.got, NULL);
+    mpfr_inits2(PRECISION, v.x, v.y, v.exact, v.got, v.ours, NULL);
     mpfr_init2(v.rounded, 64);
     for (unsigned long i = 0; i < cases; i++)
         run_case(f, cpu, random, &v, &figures);
-    mpfr_clears(v.x, v.y, v.exact, v.rounded, v.got, NULL);
+    mpfr_clears(v.x, v.y, v.exact, v.rounded, v.got, v.ours, NULL);
     good = percent(figures.rounded, cases) >= 99.9 && figures.farthest <= 1.0;
     printf("%-15s %9.4f %% %9.4f", f->name, percent(figures.rounded, cases),
            figures.farthest);
     if (figures.host_rounded)
-        printf(" %9.4f %% %11.4f %% %9.4f", percent(figures.hosts, cases),
+        printf(" %9.4f %% %9.4f %11.4f %% %9.4f",
+               percent(figures.hosts, cases), figures.apart,
                percent(figures.host_rounded, cases), figures.host_farthest);
     printf("%s\n", good ? "" : "  FAILED");
     return good;
@@ -302,9 +306,9 @@ int main(int argc, char **argv)
         return 2;
     }
     random.state = seed | 1;
-    printf("                     portable                 host\n"
-           "                correct   max. ulp   = portable     correct  "
-           "max. ulp\n");
+    printf("                     portable                  host\n"
+           "                correct   max. ulp   = portable  apart       "
+           "correct  max. ulp\n");
     for (size_t i = 0; i < array_len(functions); i++)
         failures += !run(&functions[i], cases, &random, &cpu);
     printf("x87 functions: %lu cases each, %u of %zu functions failed; seed "
