@@ -109,19 +109,27 @@ static void unhash(struct block_table *t, struct block *b)
     *p = b->hash_next;
 }
 
+/* Does its second part lie on another page than its first? */
+static bool has_two_pages(const struct block *b)
+{
+    return b->ram_at2 != UINT64_MAX &&
+           b->ram_at2 >> PAGE_BITS != b->key.ram_at >> PAGE_BITS;
+}
+
 /* Which of its two page lists a block is linked into for `page`. */
 static unsigned page_slot(const struct block *b, uint64_t page)
 {
     return b->key.ram_at >> PAGE_BITS == page ? 0 : 1;
 }
 
-static void unpage(struct block_table *t, struct block *b, uint64_t page)
+static void unpage(struct block *b, uint64_t page)
 {
-    struct block **p = &t->page[page];
+    unsigned slot = page_slot(b, page);
+    struct block *next = b->page_next[slot];
 
-    while (*p != b)
-        p = &(*p)->page_next[page_slot(*p, page)];
-    *p = b->page_next[page_slot(b, page)];
+    *b->page_prev[slot] = next;
+    if (next)
+        next->page_prev[page_slot(next, page)] = b->page_prev[slot];
 }
 
 void blocks_remove(struct block_table *t, struct block *b)
@@ -130,9 +138,9 @@ void blocks_remove(struct block_table *t, struct block *b)
         return;
     b->gone = true;
     unhash(t, b);
-    unpage(t, b, b->key.ram_at >> PAGE_BITS);
-    if (b->ram_at2 != UINT64_MAX)
-        unpage(t, b, b->ram_at2 >> PAGE_BITS);
+    unpage(b, b->key.ram_at >> PAGE_BITS);
+    if (has_two_pages(b))
+        unpage(b, b->ram_at2 >> PAGE_BITS);
     while (b->incoming)
         exit_unlink(t, b->incoming);
     for (unsigned k = 0; k < b->exit_count; k++)
@@ -208,10 +216,16 @@ static void segment_push(struct code_segment *s, struct block *b)
     s->block[s->count++] = b;
 }
 
-static void page_push(struct block_table *t, struct block *b, uint64_t page,
-                      unsigned slot)
+/* A page that many processes map at addresses of their own has thousands. */
+static void page_push(struct block_table *t, struct block *b, uint64_t page)
 {
-    b->page_next[slot] = t->page[page];
+    unsigned slot = page_slot(b, page);
+    struct block *next = t->page[page];
+
+    b->page_next[slot] = next;
+    b->page_prev[slot] = &t->page[page];
+    if (next)
+        next->page_prev[page_slot(next, page)] = &b->page_next[slot];
     t->page[page] = b;
 }
 
@@ -253,12 +267,12 @@ struct block *blocks_add(struct block_table *t, const struct block *proto,
     copy_sites(b, out, ip);
     b->hash_next = t->hash[h];
     t->hash[h] = b;
-    page_push(t, b, b->key.ram_at >> PAGE_BITS, 0);
+    page_push(t, b, b->key.ram_at >> PAGE_BITS);
     mark_code(t, b->key.ram_at, b->bytes1);
-    if (b->ram_at2 != UINT64_MAX) {
-        page_push(t, b, b->ram_at2 >> PAGE_BITS, 1);
+    if (has_two_pages(b))
+        page_push(t, b, b->ram_at2 >> PAGE_BITS);
+    if (b->ram_at2 != UINT64_MAX)
         mark_code(t, b->ram_at2, b->bytes - b->bytes1);
-    }
     segment_push(&t->segment[t->current], b);
     t->at = (uint32_t)((out->at + out->size + 15) & ~(size_t)15);
     hostmem_sync_code(&t->mem, out->at, out->size);
@@ -283,48 +297,73 @@ struct block *blocks_at(const struct block_table *t, uint32_t code_at)
 
 /* --- self-modifying code --- */
 
-/* The part of b that lies on `page`. */
-static void span_on(const struct block *b, uint64_t page, uint64_t *at,
-                    unsigned *size)
-{
-    bool first = page_slot(b, page) == 0;
+struct part {
+    uint64_t at;
+    unsigned size;
+};
 
-    *at = first ? b->key.ram_at : b->ram_at2;
-    *size = first ? b->bytes1 : (unsigned)(b->bytes - b->bytes1);
+/* Part 0 or 1 of b's guest code; the second may be empty. */
+static struct part part_of(const struct block *b, unsigned k)
+{
+    if (k == 0)
+        return (struct part){b->key.ram_at, b->bytes1};
+    if (b->ram_at2 == UINT64_MAX)
+        return (struct part){0, 0};
+    return (struct part){b->ram_at2, (unsigned)b->bytes - b->bytes1};
 }
 
-bool blocks_hit(const struct block_table *t, uint64_t ram_at, unsigned size)
+static bool overlaps(const struct block *b, uint64_t ram_at, unsigned size)
 {
-    uint64_t page = ram_at >> PAGE_BITS, at;
-    unsigned len;
+    for (unsigned k = 0; k < 2; k++) {
+        struct part p = part_of(b, k);
 
-    if (!(t->mmu->pm->ram.code_bits[page] & ram_granules(ram_at, size)))
-        return false;
-    for (const struct block *b = t->page[page]; b;
-         b = b->page_next[page_slot(b, page)]) {
-        span_on(b, page, &at, &len);
-        if (at < ram_at + size && ram_at < at + len)
+        if (p.at < ram_at + size && ram_at < p.at + p.size)
             return true;
     }
     return false;
 }
 
+/* The code bits of b on `page`. */
+static uint64_t bits_on(const struct block *b, uint64_t page)
+{
+    uint64_t bits = 0;
+
+    for (unsigned k = 0; k < 2; k++) {
+        struct part p = part_of(b, k);
+
+        if (p.size && p.at >> PAGE_BITS == page)
+            bits |= ram_granules(p.at, p.size);
+    }
+    return bits;
+}
+
+bool blocks_hit(const struct block_table *t, uint64_t ram_at, unsigned size)
+{
+    uint64_t page = ram_at >> PAGE_BITS;
+
+    if (!(t->mmu->pm->ram.code_bits[page] & ram_granules(ram_at, size)))
+        return false;
+    for (const struct block *b = t->page[page]; b;
+         b = b->page_next[page_slot(b, page)])
+        if (overlaps(b, ram_at, size))
+            return true;
+    return false;
+}
+
 bool blocks_invalidate(struct block_table *t, uint64_t ram_at, unsigned size)
 {
-    uint64_t page = ram_at >> PAGE_BITS, bits = 0, at;
+    uint64_t page = ram_at >> PAGE_BITS, bits = 0;
     struct block *b = t->page[page], *next;
-    unsigned len;
     bool dropped = false;
 
     for (; b; b = next) {
         next = b->page_next[page_slot(b, page)];
-        span_on(b, page, &at, &len);
-        if (at < ram_at + size && ram_at < at + len) {
+        if (overlaps(b, ram_at, size)) {
             blocks_remove(t, b);
             t->stats->code_invalidate++;
             dropped = true;
         } else {
-            bits |= ram_granules(at, len);
+            bits |= bits_on(b, page);
         }
     }
     t->mmu->pm->ram.code_bits[page] = bits;

@@ -53,7 +53,8 @@ struct block_call {
 struct block {
     struct block_key key;
     struct block *hash_next;
-    struct block *page_next[2]; /* of the list of each page it lies on */
+    struct block *page_next[2]; /* in the list of each page it lies on */
+    struct block **page_prev[2];
     uint64_t ram_at2;  /* page of the part behind a page end; or UINT64_MAX */
     uint64_t link2;    /* tlb_link that its entry checks, or 0 */
     uint32_t code_at, code_size;
