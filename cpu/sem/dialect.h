@@ -15,8 +15,9 @@
  *  - A value of n bytes is kept zero-extended to 64 bits.  n (1, 2, 4, 8) is
  *    always a plain number, never a VAL.
  *  - All accesses that can fault come before the first WRITE, SET_REG, FLAGS or
- *    SET_FLAG -- except that READ of an rw memory operand, and LOAD_RW, have probed the
- *    write, and PUSH/POP may change RSP at once: a fault restores it.
+ *    SET_FLAG -- except that READ of an rw memory operand, and LOAD_RW, have
+ *    probed the write, and PUSH/POP may change RSP at once: a fault restores
+ *    it.
  *  - Big operations are C functions, listed in cpu/ops.def: HELPER(name).
  *
  * No include guard: each engine includes this once, in one .c file.

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
+#include "cpu/segment.h"
 #include "tests/diff/layout.h"
 
 #if defined(__x86_64__)
@@ -145,20 +146,15 @@ static bool is_near_4g(const struct test_case *c, uint64_t cr2)
     return false;
 }
 
-static bool is_canonical(uint64_t la)
-{
-    return (uint64_t)((int64_t)(la << 16) >> 16) == la;
-}
-
 /* #GP for the offset although the sum with the segment's base, o->cr2, is
  * canonical: SDM vol. 1, 3.3.7.1 speaks of the linear address only. */
 static bool is_odd_offset(const struct test_case *c, const struct outcome *o)
 {
     const struct state *s = &o->state;
 
-    return c->kind == CODE_64 && is_canonical(o->cr2) &&
-           (!is_canonical(o->cr2 - s->fs_base) ||
-            !is_canonical(o->cr2 - s->gs_base));
+    return c->kind == CODE_64 && laddr_is_canonical(o->cr2) &&
+           (!laddr_is_canonical(o->cr2 - s->fs_base) ||
+            !laddr_is_canonical(o->cr2 - s->gs_base));
 }
 
 static bool stopped_at(const struct test_case *c, const struct outcome *o,
